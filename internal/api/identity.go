@@ -1,0 +1,43 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// Credential is a long-term access key as the cloud needs it to know a caller.
+type Credential struct {
+	Secret    string // clear; must not outlive the request
+	Active    bool
+	Principal access.Principal
+	CreatedAt time.Time
+}
+
+// Credentials finds long-term access keys. IAM implements it.
+type Credentials interface {
+	// Credential returns the key with that id (AKIA…), or store.ErrNotFound.
+	Credential(tx store.Tx, accessKeyID string) (Credential, error)
+}
+
+// Sessions opens the tokens of temporary credentials. STS implements it.
+type Sessions interface {
+	// Session verifies a session token that came with an access key id (ASIA…)
+	// and returns whose it is and the secret it signs with. It reads no store.
+	// An invalid token gives ErrInvalidToken; expiry is the caller's to check.
+	Session(accessKeyID, token string) (Caller, string, error)
+}
+
+// Identities gathers the policies that belong to a principal. IAM implements it.
+type Identities interface {
+	// Identity returns the principal's own policies and boundary, and its
+	// current tags (a session's own tags stay as they are). A principal that
+	// was deleted gives store.ErrNotFound: its credentials are dead.
+	Identity(tx store.Tx, caller *Caller) (access.Policies, error)
+}
+
+// ErrInvalidToken is returned for a session token that is not ours, was
+// changed, or belongs to another access key.
+var ErrInvalidToken = errors.New("api: invalid session token")
