@@ -1,0 +1,50 @@
+// Package ec2 is Amazon EC2 and EBS as far as an instance's life goes:
+// instances, volumes, snapshots, images, and the network they stand in.
+//
+// A start or a launch is accepted at once and carried out later, as at AWS:
+// the handler changes the state to pending and schedules a task, and the task
+// performs what package launch states, through the same door into KMS as
+// everybody's. A request to KMS that is denied ends the launch, not the call.
+package ec2
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/keyturn/keyturn/internal/api"
+)
+
+// Service is EC2. Its state is in the store.
+type Service struct{}
+
+// New returns the service.
+func New() *Service { return &Service{} }
+
+// Name is the signing name.
+func (s *Service) Name() string { return "ec2" }
+
+// Operations lists what is built, a file's nouns at a time.
+func (s *Service) Operations() []api.Operation {
+	return slices.Concat(
+		s.instanceOperations(),
+		s.networkOperations(),
+		s.placeOperations(),
+		s.volumeOperations(),
+		s.snapshotOperations(),
+		s.imageOperations(),
+		s.tagOperations(),
+	)
+}
+
+// Tasks are the state changes that take time.
+func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
+	tasks := make(map[string]func(*api.Call, json.RawMessage) error)
+	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
+		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(),
+	} {
+		for kind, do := range some {
+			tasks[kind] = do
+		}
+	}
+	return tasks
+}
