@@ -1,6 +1,9 @@
 package access
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/policy"
@@ -214,3 +217,14 @@ const (
 	TrustLayer           Layer = "role trust policy"
 	GrantLayer           Layer = "grant"
 )
+
+// All yields the known keys, in lower case and sorted, with their values.
+func (c Context) All() iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		for _, k := range slices.Sorted(maps.Keys(c.values)) {
+			if !yield(k, c.values[k]) {
+				return
+			}
+		}
+	}
+}

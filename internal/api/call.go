@@ -179,11 +179,7 @@ func (c *Call) NewID(prefix string) string {
 }
 
 // NewUUID returns a random version 4 UUID.
-func (c *Call) NewUUID() string {
-	var b [16]byte
-	c.random(b[:])
-	return formatUUID(b)
-}
+func (c *Call) NewUUID() string { return NewUUID(c.Rand) }
 
 // NewHex returns n random hex digits.
 func (c *Call) NewHex(n int) string {
@@ -199,20 +195,16 @@ func (c *Call) random(b []byte) {
 	}
 }
 
-func formatUUID(b [16]byte) string {
+// NewUUID returns a version 4 UUID of random's bytes.
+func NewUUID(random io.Reader) string {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		panic("api: no randomness: " + err.Error())
+	}
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	var s [36]byte
-	hex.Encode(s[0:8], b[0:4])
-	s[8] = '-'
-	hex.Encode(s[9:13], b[4:6])
-	s[13] = '-'
-	hex.Encode(s[14:18], b[6:8])
-	s[18] = '-'
-	hex.Encode(s[19:23], b[8:10])
-	s[23] = '-'
-	hex.Encode(s[24:36], b[10:16])
-	return string(s[:])
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // DecodePayload reads a task's payload.

@@ -1,0 +1,58 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+	"github.com/keyturn/keyturn/internal/wire"
+	"github.com/keyturn/keyturn/internal/wire/sigv4"
+)
+
+// authenticate tells who signed a request. Whatever it cannot settle is a refusal.
+func (c *Cloud) authenticate(ctx context.Context, r *http.Request, body []byte, s sigv4.Signature, model *wire.Service) (*api.Caller, error) {
+	caller, secret, err := c.credential(ctx, s)
+	if err != nil {
+		return nil, authError(model, err)
+	}
+	now := c.Now()
+	if err := s.Verify(r, body, secret, now, c.keys); err != nil {
+		return nil, authError(model, err)
+	}
+	if !caller.Expires.IsZero() && !now.Before(caller.Expires) {
+		return nil, authError(model, &sigv4.Error{Kind: sigv4.ExpiredToken, Message: expiredMessage(model)})
+	}
+	return caller, nil
+}
+
+// credential finds the secret that an access key signs with, and whose it is.
+func (c *Cloud) credential(ctx context.Context, s sigv4.Signature) (*api.Caller, string, error) {
+	unknown := &sigv4.Error{Kind: sigv4.InvalidAccessKey, Message: "The security token included in the request is invalid."}
+	if strings.HasPrefix(s.AccessKeyID, "ASIA") {
+		caller, secret, err := c.sts.Session(s.AccessKeyID, s.SessionToken)
+		if errors.Is(err, api.ErrInvalidToken) {
+			return nil, "", unknown
+		}
+		return &caller, secret, err
+	}
+	if s.SessionToken != "" {
+		// A long-term key comes without a token.
+		return nil, "", unknown
+	}
+	var found api.Credential
+	err := c.store.View(ctx, func(tx store.Tx) error {
+		var err error
+		found, err = c.iam.Credential(tx, s.AccessKeyID)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && !found.Active {
+		return nil, "", unknown
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return &api.Caller{Principal: found.Principal, AccessKeyID: s.AccessKeyID}, found.Secret, nil
+}

@@ -1,0 +1,165 @@
+package cloud
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// authorize decides everything that an operation needs. It is the only place
+// that does. No answer means deny.
+func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
+	needs, err := op.Needs(call, in)
+	if err != nil {
+		return err
+	}
+	if len(needs) == 0 && !op.Open() {
+		return errors.New("cloud: " + op.service + ":" + op.Name() + " asked for no permission")
+	}
+	if len(needs) == 0 {
+		return nil
+	}
+	policies, err := c.policies(call)
+	if err != nil {
+		return err
+	}
+	global := globalContext(call)
+	for _, n := range needs {
+		d := access.Decide(request(call, n, global), bearing(policies, n))
+		if !d.Allowed() {
+			return c.denied(call, op, d)
+		}
+	}
+	return nil
+}
+
+// policies gathers what belongs to the caller. A principal that is gone has
+// none, and so may do nothing.
+func (c *Cloud) policies(call *api.Call) (access.Policies, error) {
+	p, err := c.iam.Identity(call.Tx, &call.Caller)
+	if errors.Is(err, store.ErrNotFound) {
+		return access.Policies{}, nil
+	}
+	return p, err
+}
+
+// bearing adds the resource's own policies to the caller's.
+func bearing(p access.Policies, n api.Need) access.Policies {
+	p.Resource = n.Policy
+	p.Grants = n.Grants
+	if n.SkipIdentity {
+		p.Identity, p.Boundary, p.Session, p.HasSession = nil, nil, nil, false
+	}
+	return p
+}
+
+func request(call *api.Call, n api.Need, global access.Context) access.Request {
+	context := global.Clone()
+	context.Merge(n.Context)
+	owner := n.Account
+	if owner == "" {
+		owner = call.Account
+	}
+	return access.Request{
+		Principal: call.Caller.Principal, Action: n.Action, Resource: n.Resource,
+		ResourceAccount: owner, Context: context,
+	}
+}
+
+// globalContext gives the condition keys that come from the request itself
+// (IAM guide, "AWS global condition context keys"). Those that follow from the
+// principal and the resource are derived by package access.
+func globalContext(call *api.Call) access.Context {
+	var k access.Context
+	k.Set("aws:CurrentTime", call.Now.Format(time.RFC3339))
+	k.Set("aws:EpochTime", strconv.FormatInt(call.Now.Unix(), 10))
+	k.Set("aws:RequestedRegion", call.Region)
+	k.Set("aws:SecureTransport", strconv.FormatBool(call.Secure))
+	k.Set("aws:UserAgent", call.UserAgent)
+	k.Set("aws:ViaAWSService", strconv.FormatBool(call.Via != nil))
+	switch {
+	case call.Via != nil || call.Caller.Principal.IdentityOnly || call.Caller.Principal.Type == access.Service:
+		k.Set("aws:SourceIp", launch.ForwardedAddress)
+	default:
+		k.Set("aws:SourceIp", call.SourceIP)
+	}
+	if !call.Caller.IssuedAt.IsZero() {
+		// Long-term keys have neither of these.
+		k.Set("aws:TokenIssueTime", call.Caller.IssuedAt.Format(time.RFC3339))
+		k.Set("aws:MultiFactorAuthPresent", strconv.FormatBool(call.Caller.MFA))
+		if call.Caller.MFA {
+			k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(call.Now.Sub(call.Caller.IssuedAt).Seconds()), 10))
+		}
+	}
+	if call.Caller.SourceIdentity != "" {
+		k.Set("aws:SourceIdentity", call.Caller.SourceIdentity)
+	}
+	return k
+}
+
+// authorizationMessage is what sts:DecodeAuthorizationMessage shows of a denial
+// (STS API reference, "DecodeAuthorizationMessage").
+func authorizationMessage(call *api.Call, d access.Decision) []byte {
+	type items[T any] struct {
+		Items []T `json:"items"`
+	}
+	type value struct {
+		Value string `json:"value"`
+	}
+	type condition struct {
+		Key    string       `json:"key"`
+		Values items[value] `json:"values"`
+	}
+	type statement struct {
+		ID     string `json:"statementId"`
+		Effect string `json:"effect"`
+	}
+	type principal struct {
+		ID   string `json:"id"`
+		Name string `json:"name,omitempty"`
+		ARN  string `json:"arn"`
+	}
+	var m struct {
+		Allowed           bool             `json:"allowed"`
+		ExplicitDeny      bool             `json:"explicitDeny"`
+		MatchedStatements items[statement] `json:"matchedStatements"`
+		Failures          items[string]    `json:"failures"`
+		Context           struct {
+			Principal  principal        `json:"principal"`
+			Action     string           `json:"action"`
+			Resource   string           `json:"resource"`
+			Conditions items[condition] `json:"conditions"`
+		} `json:"context"`
+	}
+	m.ExplicitDeny = d.Outcome == access.ExplicitDeny
+	m.MatchedStatements.Items = []statement{}
+	m.Failures.Items = []string{}
+	if m.ExplicitDeny && d.By != nil {
+		m.MatchedStatements.Items = append(m.MatchedStatements.Items, statement{ID: d.By.Sid, Effect: "DENY"})
+	}
+	p := call.Caller.Principal
+	m.Context.Principal = principal{ID: p.UserID, ARN: p.ARN}
+	if p.Type == access.User {
+		m.Context.Principal.Name = p.Name
+	}
+	m.Context.Action, m.Context.Resource = d.Request.Action, d.Request.Resource
+	m.Context.Conditions.Items = []condition{}
+	for k, values := range d.Request.Context.All() {
+		var v items[value]
+		for _, s := range values {
+			v.Items = append(v.Items, value{s})
+		}
+		m.Context.Conditions.Items = append(m.Context.Conditions.Items, condition{Key: k, Values: v})
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return raw
+}

@@ -1,0 +1,240 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// task is what runs a kind of scheduled work.
+type task struct {
+	service string
+	do      func(*api.Call, json.RawMessage) error
+}
+
+// taskRow is one task in the store. It carries everything of the call that
+// scheduled it, so that it survives a restart and may run in another process.
+type taskRow struct {
+	Kind, ID                   string
+	Due                        time.Time
+	Payload                    json.RawMessage
+	Account, Region, Partition string
+	Caller                     api.Caller
+	RequestID                  string
+	SourceIP, UserAgent        string
+	Secure                     bool
+	Attempts                   int
+}
+
+// taskScope holds the tasks of all accounts and regions in the order they come
+// due: the scheduler asks one question, what is next.
+var taskScope = store.Scope{Account: "-", Region: "-"}
+
+var (
+	taskTable = store.NewTable[taskRow]("task")
+	// dueTable finds a task's row by its kind and id.
+	dueTable = store.NewTable[string]("task.due")
+)
+
+// taskPrefix begins the keys of tasks; a commit that touches one wakes the scheduler.
+var taskPrefix = store.Key(taskScope.Account, taskScope.Region, "task") + "/"
+
+// scheduler runs tasks when they come due, one at a time. It owns one
+// goroutine, which ends with stop.
+type scheduler struct {
+	cloud   *Cloud
+	poke    chan struct{}
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	unwatch func()
+}
+
+// idleWait is how long the scheduler sleeps when nothing is due: long, since
+// every commit that schedules something wakes it.
+const idleWait = time.Hour
+
+func newScheduler(c *Cloud) *scheduler {
+	ctx, cancel := context.WithCancel(c.background())
+	s := &scheduler{cloud: c, poke: make(chan struct{}, 1), cancel: cancel}
+	s.unwatch = c.store.Watch(func(keys []string) {
+		for _, k := range keys {
+			if strings.HasPrefix(k, taskPrefix) {
+				s.wake()
+				return
+			}
+		}
+	})
+	s.done.Go(func() { s.run(ctx) })
+	return s
+}
+
+func (s *scheduler) stop() {
+	s.unwatch()
+	s.cancel()
+	s.done.Wait()
+}
+
+// wake has the scheduler look again. It never blocks.
+func (s *scheduler) wake() {
+	select {
+	case s.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (s *scheduler) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait, err := s.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.cloud.set.log.Error("scheduled work failed", "err", err)
+			wait = time.Second
+		}
+		if wait <= 0 {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-s.poke:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// next runs the first task if it is due, and tells how long to wait otherwise.
+func (s *scheduler) next(ctx context.Context) (wait time.Duration, err error) {
+	row, ok, err := s.first(ctx)
+	if err != nil || !ok {
+		return idleWait, err
+	}
+	if d := row.Due.Sub(s.cloud.Now()); d > 0 {
+		return min(d, idleWait), nil
+	}
+	return 0, s.do(ctx, row)
+}
+
+func (s *scheduler) first(ctx context.Context) (row taskRow, ok bool, err error) {
+	err = s.cloud.store.View(ctx, func(tx store.Tx) error {
+		for r, err := range taskTable.All(tx, taskScope) {
+			row, ok = r, err == nil
+			return err
+		}
+		return nil
+	})
+	return row, ok, err
+}
+
+// maxAttempts is how often a task that fails inside is tried.
+const maxAttempts = 5
+
+// do runs one task. It is done when its transaction is: the row goes with it.
+func (s *scheduler) do(ctx context.Context, row taskRow) error {
+	t, known := s.cloud.tasks[row.Kind]
+	err := fmt.Errorf("cloud: nothing runs tasks of kind %s", row.Kind)
+	var p *passage
+	if known {
+		err = s.cloud.store.Update(ctx, func(tx store.Tx) error {
+			p = &passage{cloud: s.cloud}
+			if _, err := taskTable.Get(tx, taskScope, row.key()); err != nil {
+				return err
+			}
+			if err := s.remove(tx, row); err != nil {
+				return err
+			}
+			if err := t.do(s.call(ctx, tx, p, t, row), row.Payload); err != nil {
+				return err
+			}
+			return s.cloud.recorder.write(tx, p.events)
+		})
+	}
+	if err == nil || errors.Is(err, store.ErrNotFound) && s.gone(ctx, row) || ctx.Err() != nil {
+		return nil
+	}
+	s.cloud.set.log.Error("scheduled work failed", "kind", row.Kind, "id", row.ID, "attempt", row.Attempts+1, "err", err)
+	return s.postpone(ctx, row)
+}
+
+// gone reports whether somebody else has done or moved the task.
+func (s *scheduler) gone(ctx context.Context, row taskRow) bool {
+	err := s.cloud.store.View(ctx, func(tx store.Tx) error {
+		_, err := taskTable.Get(tx, taskScope, row.key())
+		return err
+	})
+	return errors.Is(err, store.ErrNotFound)
+}
+
+// postpone tries a failed task again later, and gives up in the end so that one
+// bad task cannot hold up the rest for ever.
+func (s *scheduler) postpone(ctx context.Context, row taskRow) error {
+	return s.cloud.store.Update(ctx, func(tx store.Tx) error {
+		if err := s.remove(tx, row); err != nil {
+			return err
+		}
+		row.Attempts++
+		if row.Attempts >= maxAttempts {
+			return nil
+		}
+		row.Due = s.cloud.Now().Add(time.Duration(row.Attempts) * time.Second)
+		return s.write(tx, row)
+	})
+}
+
+// call is the task's call: in the name of whoever scheduled it, at its own time.
+func (s *scheduler) call(ctx context.Context, tx store.Tx, p *passage, t task, row taskRow) *api.Call {
+	return &api.Call{
+		Context: ctx, Tx: tx, Door: p, Caller: row.Caller,
+		Account: row.Account, Region: row.Region, Partition: row.Partition,
+		Service: t.service, Operation: row.Kind,
+		Now: s.cloud.Now(), RequestID: row.RequestID,
+		SourceIP: row.SourceIP, UserAgent: row.UserAgent, Secure: row.Secure,
+		Rand: s.cloud.set.random,
+	}
+}
+
+// put keeps a task, or moves the one with its kind and id.
+func (s *scheduler) put(call *api.Call, t api.Task) error {
+	payload, err := json.Marshal(t.Payload)
+	if err != nil {
+		return fmt.Errorf("cloud: task %s %s: %w", t.Kind, t.ID, err)
+	}
+	row := taskRow{
+		Kind: t.Kind, ID: t.ID, Due: t.Due, Payload: payload,
+		Account: call.Account, Region: call.Region, Partition: call.Partition,
+		Caller: call.Caller, RequestID: call.RequestID,
+		SourceIP: call.SourceIP, UserAgent: call.UserAgent, Secure: call.Secure,
+	}
+	if old, err := dueTable.Get(call.Tx, taskScope, row.name()); err == nil {
+		if err := taskTable.Delete(call.Tx, taskScope, old); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return s.write(call.Tx, row)
+}
+
+func (s *scheduler) write(tx store.Tx, row taskRow) error {
+	if err := dueTable.Put(tx, taskScope, row.name(), row.key()); err != nil {
+		return err
+	}
+	return taskTable.Put(tx, taskScope, row.key(), row)
+}
+
+func (s *scheduler) remove(tx store.Tx, row taskRow) error {
+	if err := dueTable.Delete(tx, taskScope, row.name()); err != nil {
+		return err
+	}
+	return taskTable.Delete(tx, taskScope, row.key())
+}
+
+// name tells tasks apart; key puts them in the order they come due.
+func (r taskRow) name() string { return r.Account + " " + r.Region + " " + r.Kind + " " + r.ID }
+func (r taskRow) key() string  { return fmt.Sprintf("%020d %s", r.Due.UnixMicro(), r.name()) }

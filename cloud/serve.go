@@ -1,0 +1,157 @@
+package cloud
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/wire"
+	"github.com/keyturn/keyturn/internal/wire/sigv4"
+)
+
+// maxBody bounds a request's body, in bytes. The largest that the services
+// take are policies and user data, far below it.
+const maxBody = 1 << 20
+
+// ServeHTTP answers one AWS request.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.set.testing && strings.HasPrefix(r.URL.Path, "/_keyturn/") {
+		c.serveTesting(w, r)
+		return
+	}
+	requestID := c.newRequestID()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		model := guessService(r, nil)
+		code := "RequestEntityTooLarge"
+		if tooLarge := new(http.MaxBytesError); !errors.As(err, &tooLarge) {
+			code = "RequestTimeout"
+		}
+		model.EncodeError(w, &statusError{status: http.StatusRequestEntityTooLarge, code: code, message: "Request body exceeded the maximum size, or ended before it was whole."}, requestID)
+		return
+	}
+	model, out, op, err := c.serve(r, body, requestID)
+	if err == nil {
+		err = op.wire.Encode(w, out, requestID)
+		if err == nil {
+			return
+		}
+	}
+	c.logInternal(r, op, requestID, err)
+	model.EncodeError(w, err, requestID)
+}
+
+// serve carries a request as far as it goes and returns the service in whose
+// words to answer.
+func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Service, any, *operation, error) {
+	signature, err := sigv4.Parse(r)
+	if err != nil {
+		model := guessService(r, body)
+		return model, nil, nil, authError(model, err)
+	}
+	model, ok := wire.Lookup(signature.Service)
+	if !ok {
+		model = guessService(r, body)
+		return model, nil, nil, wrongScope(model)
+	}
+	partition, ok := partitionOf(signature.Region)
+	if !ok {
+		return model, nil, nil, wrongRegion(model)
+	}
+	caller, err := c.authenticate(r.Context(), r, body, signature, model)
+	if err != nil {
+		return model, nil, nil, err
+	}
+	modelled, err := model.Route(r, body)
+	if err != nil {
+		return model, nil, nil, err
+	}
+	op, ok := c.lookup(model.Name(), modelled.Name())
+	if !ok {
+		return model, nil, nil, notBuilt(model, modelled.Name())
+	}
+	in := reflect.New(op.in).Interface()
+	if err := op.wire.Decode(r, body, in); err != nil {
+		return model, nil, op, err
+	}
+	call := &api.Call{
+		Context: r.Context(), Caller: *caller,
+		Account: caller.Principal.Account, Region: signature.Region, Partition: partition,
+		Service: model.Name(), Operation: op.Name(),
+		Now: c.Now(), RequestID: requestID,
+		SourceIP: sourceIP(r), UserAgent: userAgent(r), Secure: r.TLS != nil,
+		Rand: c.set.random,
+	}
+	if model.Name() == "cloudtrail" {
+		// What was answered must be found: reads are recorded in groups.
+		if err := c.recorder.flush(r.Context()); err != nil {
+			return model, nil, op, err
+		}
+	}
+	out, err := c.dispatch(call, op, in)
+	return model, out, op, err
+}
+
+// guessService tells from an unsigned request which service it was for, so that
+// the refusal comes in that service's form: by target prefix, or API version.
+func guessService(r *http.Request, body []byte) *wire.Service {
+	name := "iam"
+	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch {
+	case target == "TrentService":
+		name = "kms"
+	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_"):
+		name = "cloudtrail"
+	case strings.HasPrefix(target, "AWSOrganizations"):
+		name = "organizations"
+	case strings.HasPrefix(r.URL.Path, "/snapshots"):
+		name = "ebs"
+	default:
+		form := string(body) + "&" + r.URL.RawQuery
+		for version, service := range map[string]string{
+			"2016-11-15": "ec2", "2011-06-15": "sts", "2011-01-01": "autoscaling",
+		} {
+			if strings.Contains(form, "Version="+version) {
+				name = service
+			}
+		}
+	}
+	model, _ := wire.Lookup(name)
+	return model
+}
+
+func sourceIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// maxUserAgent is CloudTrail's limit on userAgent, in bytes (CloudTrail guide,
+// "CloudTrail record contents").
+const maxUserAgent = 1024
+
+func userAgent(r *http.Request) string {
+	ua := r.UserAgent()
+	if len(ua) > maxUserAgent {
+		ua = ua[:maxUserAgent]
+	}
+	return ua
+}
+
+// logInternal reports an error that the client only sees as an internal failure.
+func (c *Cloud) logInternal(r *http.Request, op *operation, requestID string, err error) {
+	if _, status := describeError(err); status < http.StatusInternalServerError {
+		return
+	}
+	name := ""
+	if op != nil {
+		name = op.service + ":" + op.Name()
+	}
+	c.set.log.ErrorContext(r.Context(), "internal failure", "operation", name, "request", requestID, "err", err)
+}

@@ -1,0 +1,100 @@
+package cloud
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+)
+
+// userIdentity is who made a call (CloudTrail guide, "CloudTrail userIdentity element").
+type userIdentity struct {
+	Type           access.PrincipalType `json:"type"`
+	PrincipalID    string               `json:"principalId,omitempty"`
+	ARN            string               `json:"arn,omitempty"`
+	AccountID      string               `json:"accountId,omitempty"`
+	AccessKeyID    string               `json:"accessKeyId,omitempty"`
+	UserName       string               `json:"userName,omitempty"`
+	SessionContext *sessionContext      `json:"sessionContext,omitempty"`
+	InvokedBy      string               `json:"invokedBy,omitempty"`
+	InScopeOf      *inScopeOf           `json:"inScopeOf,omitempty"`
+}
+
+type sessionContext struct {
+	SessionIssuer  *sessionIssuer     `json:"sessionIssuer,omitempty"`
+	Attributes     *sessionAttributes `json:"attributes,omitempty"`
+	SourceIdentity string             `json:"sourceIdentity,omitempty"`
+}
+
+type sessionIssuer struct {
+	Type        string `json:"type"`
+	PrincipalID string `json:"principalId"`
+	ARN         string `json:"arn"`
+	AccountID   string `json:"accountId"`
+	UserName    string `json:"userName"`
+}
+
+type sessionAttributes struct {
+	CreationDate     string `json:"creationDate"`
+	MFAAuthenticated string `json:"mfaAuthenticated"`
+}
+
+type inScopeOf struct {
+	IssuerType          string `json:"issuerType"`
+	CredentialsIssuedTo string `json:"credentialsIssuedTo"`
+}
+
+func identityOf(call *api.Call) userIdentity {
+	p := call.Caller.Principal
+	if p.Type == access.Service {
+		invoked := call.Caller.InvokedBy
+		if invoked == "" {
+			invoked = p.ServicePrincipal
+		}
+		return userIdentity{Type: p.Type, InvokedBy: invoked}
+	}
+	u := userIdentity{
+		Type: p.Type, PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account,
+		AccessKeyID: call.Caller.AccessKeyID, InvokedBy: call.Caller.InvokedBy,
+	}
+	if p.Type == access.User {
+		u.UserName = p.Name
+	}
+	if call.Caller.InScopeOf != "" {
+		u.InScopeOf = &inScopeOf{IssuerType: "AWS::EC2::Instance", CredentialsIssuedTo: call.Caller.InScopeOf}
+	}
+	if p.Type == access.RoleSession {
+		u.SessionContext = &sessionContext{
+			SessionIssuer: &sessionIssuer{
+				Type: "Role", PrincipalID: p.RoleID, ARN: p.RoleARN, AccountID: p.Account, UserName: roleName(p.RoleARN),
+			},
+			SourceIdentity: call.Caller.SourceIdentity,
+		}
+	}
+	if !call.Caller.IssuedAt.IsZero() {
+		if u.SessionContext == nil {
+			u.SessionContext = new(sessionContext)
+		}
+		u.SessionContext.Attributes = &sessionAttributes{
+			CreationDate:     call.Caller.IssuedAt.UTC().Format(time.RFC3339),
+			MFAAuthenticated: strconv.FormatBool(call.Caller.MFA),
+		}
+	}
+	return u
+}
+
+// roleName is the last part of a role's ARN.
+func roleName(arn string) string {
+	return arn[strings.LastIndexByte(arn, '/')+1:]
+}
+
+// reduced is the identity as another account's copy of the event shows it: who
+// it was, but not with which key.
+func (u userIdentity) reduced() userIdentity {
+	if u.AccountID == "" {
+		return u
+	}
+	return userIdentity{Type: "AWSAccount", PrincipalID: u.PrincipalID, AccountID: u.AccountID, InvokedBy: u.InvokedBy}
+}
