@@ -65,6 +65,10 @@ type Reason struct {
 	// element that stopped it.
 	Match  bool
 	Failed *policy.Mismatch
+	// Names is how a resource policy's Principal names the caller.
+	Names policy.Names
+	// Others counts the further elements that did not fit, beside Failed.
+	Others int
 	// GrantID is set where the reason is a grant, not a statement.
 	GrantID string
 }

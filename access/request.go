@@ -44,6 +44,11 @@ type Principal struct {
 	// IdentityOnly marks EC2's infrastructure role session, which has no
 	// identity policies at all (EBS guide, "Requirements for Amazon EBS encryption").
 	IdentityOnly bool
+	// UserARN is the user behind a federated user session.
+	UserARN string
+	// Federated is the identity provider of a caller who comes with a web
+	// identity or a SAML assertion.
+	Federated string
 	// Tags are the principal's (user, or role and session) tags: aws:PrincipalTag/key.
 	Tags map[string]string
 }
@@ -168,6 +173,9 @@ type Grant struct {
 	Operations []string
 	// ContextEquals and ContextSubset are the grant's encryption context constraints.
 	ContextEquals, ContextSubset map[string]string
+	// Retiring is the retiring principal, and Account the one in which the grant
+	// was made; both bear on kms:RetireGrant only.
+	Retiring, Account string
 }
 
 // Policies is everything that bears on a request.

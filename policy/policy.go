@@ -10,12 +10,12 @@ const (
 	Deny  Effect = "Deny"
 )
 
-// Position is a place in a document's text.
-type Position struct {
-	Offset int // bytes from the start
-	Line   int // from 1
-	Column int // from 1, in bytes
-}
+// The versions of the language (IAM guide, "IAM JSON policy elements:
+// Version"). They differ in one thing: only the current one has variables.
+const (
+	Version2008 = "2008-10-17"
+	Version2012 = "2012-10-17"
+)
 
 // Element names a part of a statement.
 type Element string
@@ -40,9 +40,65 @@ type Mismatch struct {
 	Wanted   []string // the statement's values
 	Saw      []string // the request's values
 	Absent   bool     // of a condition: the request has no such key
-	Unknown  bool     // of a condition: nobody knows the request's value
+	Unknown  bool     // nobody knows the request's value
+	// Variable is the policy variable, such as "aws:username", that had no
+	// value, or whose value is not known.
+	Variable string
+	// Position is where the element stands in the document.
+	Position Position
 }
 
 // Policy is a parsed and compiled document. It is immutable and safe for
 // concurrent use.
-type Policy struct{}
+type Policy struct {
+	text       string
+	version    string // as written; empty if the document has none
+	id         string
+	statements []Statement
+	lines      lines
+	// services maps a service prefix, in lower case, to the statements whose
+	// Action names it; general holds those that may match any service's actions.
+	// No statement is in both.
+	services map[string][]int32
+	general  []int32
+}
+
+// Text is the document as it was given to Parse, byte for byte.
+func (p *Policy) Text() string { return p.text }
+
+// Version is the document's Version element, or "" if it has none, which means
+// the same as Version2008.
+func (p *Policy) Version() string { return p.version }
+
+// ID is the document's Id element.
+func (p *Policy) ID() string { return p.id }
+
+// Len is the number of statements.
+func (p *Policy) Len() int { return len(p.statements) }
+
+// Statement returns the i-th statement, counted from 0. It panics if there is
+// none.
+func (p *Policy) Statement(i int) *Statement { return &p.statements[i] }
+
+// Candidates lists the statements, by index, whose Action or NotAction may
+// match an action of the request's service: those that name the service, and
+// those that name none or all. No other can apply to it. The slices must not be
+// changed.
+func (p *Policy) Candidates(env *Env) (named, general []int32) {
+	return p.services[env.service], p.general
+}
+
+// index fills services and general.
+func (p *Policy) index() {
+	p.services = make(map[string][]int32)
+	for i := range p.statements {
+		prefixes, others := p.statements[i].services()
+		if others {
+			p.general = append(p.general, int32(i))
+			continue
+		}
+		for _, service := range prefixes {
+			p.services[service] = append(p.services[service], int32(i))
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package access
+
+import (
+	"github.com/keyturn/keyturn/policy"
+)
+
+// Decide tells whether a request may go through, and why. It evaluates every
+// layer, whatever the others say, so that all reasons are there; [Check]
+// answers the same without them.
+//
+// Condition keys that follow from the request, such as aws:PrincipalArn and
+// kms:CallerAccount, need not be in its Context; where they are, the Context
+// counts.
+func Decide(r Request, p Policies) Decision {
+	e := newEvaluation(&r, &p)
+	e.evaluate()
+	return e.decision()
+}
+
+// Check is Decide's outcome alone, for where nobody asks for reasons.
+func Check(r *Request, p *Policies) Outcome {
+	e := newEvaluation(r, p)
+	e.brief = true
+	e.evaluate()
+	return e.outcome()
+}
+
+// evaluation is one request being decided.
+type evaluation struct {
+	request  *Request
+	policies *Policies
+	caller   policy.Caller
+	keys     keys
+	env      policy.Env
+	kind     ResourceKind
+	// brief: no reasons are wanted.
+	brief bool
+
+	resourceControl, serviceControl, endpoint layer
+	resource, grants                          layer
+	identityPolicies, boundary, session       layer
+}
+
+func newEvaluation(r *Request, p *Policies) *evaluation {
+	e := &evaluation{request: r, policies: p, caller: r.Principal.caller()}
+	e.keys.request = r
+	e.env = policy.NewEnv(r.Action, r.Resource, &e.caller, &e.keys)
+	e.kind = e.resourceKind()
+	return e
+}
+
+// evaluate asks every layer for its own word.
+func (e *evaluation) evaluate() {
+	e.resourceControl = e.evaluateResourceControl()
+	e.serviceControl = e.evaluateServiceControl()
+	e.endpoint = e.evaluateEndpoint()
+	e.resource = e.evaluateResource()
+	e.grants = e.evaluateGrants()
+	e.identityPolicies = e.evaluateIdentity()
+	e.boundary = e.evaluateBoundary()
+	e.session = e.evaluateSession()
+	e.addUnread()
+}
+
+// layers lists the layers in AWS's order of evaluation (IAM guide, "Policy
+// evaluation logic").
+func (e *evaluation) layers() [8]*layer {
+	return [...]*layer{
+		&e.resourceControl, &e.serviceControl, &e.endpoint, &e.resource, &e.grants,
+		&e.identityPolicies, &e.boundary, &e.session,
+	}
+}
+
+// outcome combines the layers: a denial anywhere wins; then the guardrails must
+// all allow; then somebody must have granted the permission.
+func (e *evaluation) outcome() Outcome {
+	denied := policy.No
+	for _, l := range e.layers() {
+		denied = denied.Or(l.deny)
+	}
+	if denied == policy.Yes {
+		return ExplicitDeny
+	}
+	switch denied.Not().And(e.guardrails()).And(e.granted()) {
+	case policy.Yes:
+		return Allowed
+	case policy.Maybe:
+		return Depends
+	}
+	return ImplicitDeny
+}
+
+// guardrails are the layers that only limit.
+func (e *evaluation) guardrails() policy.Truth {
+	return e.resourceControl.allow.And(e.serviceControl.allow).And(e.endpoint.allow)
+}
+
+// granted tells whether the permission is given at all.
+func (e *evaluation) granted() policy.Truth {
+	switch {
+	case e.retires():
+		return e.grantedRetire()
+	case e.accountless():
+		return e.grantedToService()
+	case e.crossAccount():
+		return e.grantedAcross()
+	}
+	return e.grantedWithin()
+}
+
+// grantedWithin is the rule for principal and resource of one account (IAM
+// guide, "Policy evaluation for requests within a single account"; KMS guide,
+// "Default key policy" and "Grants in AWS KMS"; IAM guide, "How IAM roles
+// differ from resource-based policies").
+func (e *evaluation) grantedWithin() policy.Truth {
+	byName := e.resource.by[direct]
+	byRole := e.resource.by[limited].And(e.boundary.allow).And(e.session.allow)
+	own := e.ownPolicies()
+	if e.kind != OrdinaryResource {
+		// Keys and roles let IAM policies count only where they say so.
+		own = own.And(e.resource.by[delegating])
+	}
+	return byName.Or(byRole).Or(e.grants.allow).Or(own)
+}
+
+// grantedAcross is the rule for a resource of another account: both accounts
+// must allow (IAM guide, "Cross-account policy evaluation logic"), but a KMS
+// grant is enough by itself.
+func (e *evaluation) grantedAcross() policy.Truth {
+	return e.resource.allow.And(e.ownPolicies()).Or(e.grants.allow)
+}
+
+// grantedToService is the rule for callers without an account: a service
+// principal, or nobody known. Only the resource's side can allow.
+func (e *evaluation) grantedToService() policy.Truth {
+	return e.resource.by[direct].Or(e.grants.allow)
+}
+
+// ownPolicies tells whether the caller's account lets the caller do it.
+func (e *evaluation) ownPolicies() policy.Truth {
+	return e.identityPolicies.allow.And(e.boundary.allow).And(e.session.allow)
+}
+
+func (e *evaluation) accountless() bool { return e.request.Principal.Account == "" }
+
+func (e *evaluation) crossAccount() bool {
+	return e.request.resourceAccount() != e.request.Principal.Account
+}

@@ -1,0 +1,279 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+)
+
+// evaluateGrants asks the key's grants (KMS guide, "Grants in AWS KMS"): they
+// only allow, and an explicit denial anywhere beats them.
+func (e *evaluation) evaluateGrants() layer {
+	if e.kind != KMSKey || len(e.policies.Grants) == 0 || e.retires() {
+		return layer{name: GrantLayer}
+	}
+	l := layer{name: GrantLayer, bears: true}
+	for i := range e.policies.Grants {
+		g := &e.policies.Grants[i]
+		m := e.matchGrant(g)
+		l.allow = l.allow.Or(m.applies)
+		if !e.brief && m.near {
+			l.reasons = append(l.reasons, Reason{
+				Layer: GrantLayer, Document: "grant " + g.ID, GrantID: g.ID, Effect: policy.Allow,
+				Match: m.applies == policy.Yes, Failed: m.failed,
+			})
+		}
+	}
+	return l
+}
+
+// grantMatch is a grant's answer; near tells that the grant is worth a mention.
+type grantMatch struct {
+	applies policy.Truth
+	near    bool
+	failed  *policy.Mismatch
+}
+
+// matchGrant: grantee, operation and constraints must all fit.
+func (e *evaluation) matchGrant(g *Grant) grantMatch {
+	operation, isKMS := cutPrefixFold(e.request.Action, kmsPrefix)
+	grantee, names := e.isGrantee(g)
+	listed := isKMS && slices.Contains(g.Operations, operation)
+	switch {
+	case grantee == policy.No && !listed:
+		return grantMatch{}
+	case grantee == policy.No:
+		return grantMatch{near: true, failed: &policy.Mismatch{
+			Element: policy.PrincipalElement, Key: "GranteePrincipal", Wanted: []string{g.Grantee}, Saw: names,
+		}}
+	case !listed:
+		return grantMatch{near: true, failed: &policy.Mismatch{
+			Element: policy.ActionElement, Key: "Operations", Wanted: g.Operations, Saw: []string{operation},
+		}}
+	}
+	applies, failed := e.matchConstraints(g, operation)
+	if applies == policy.Yes {
+		applies = grantee
+	}
+	return grantMatch{applies: applies, near: true, failed: failed}
+}
+
+// isGrantee: a grant is for a user, a role and all its sessions, one session, a
+// service, or an account's root user. A grant for the root user lets the other
+// principals of the account in where their own policies do, as an account
+// principal does.
+func (e *evaluation) isGrantee(g *Grant) (t policy.Truth, names []string) {
+	p := &e.request.Principal
+	for _, name := range [...]string{p.ARN, p.RoleARN, p.ServicePrincipal, p.RoleID} {
+		if name == "" {
+			continue
+		}
+		names = append(names, name)
+		if name == g.Grantee {
+			return policy.Yes, nil
+		}
+	}
+	if p.Type == User && p.UserID != "" && p.UserID == g.Grantee {
+		return policy.Yes, nil
+	}
+	if p.Account != "" && isRootOf(g.Grantee, p.Account) {
+		return e.ownGrant(), names
+	}
+	return policy.No, names
+}
+
+// ownGrant evaluates the caller's own policies ahead of their turn.
+func (e *evaluation) ownGrant() policy.Truth {
+	brief := e.brief
+	e.brief = true
+	defer func() { e.brief = brief }()
+	identity, boundary, session := e.evaluateIdentity(), e.evaluateBoundary(), e.evaluateSession()
+	return identity.allow.And(boundary.allow).And(session.allow)
+}
+
+// isRootOf tells an account's root ARN: arn:aws:iam::123456789012:root.
+func isRootOf(arn, account string) bool {
+	rest, ok := strings.CutPrefix(arn, "arn:")
+	if !ok {
+		return false
+	}
+	_, rest, _ = strings.Cut(rest, ":")
+	return rest == "iam::"+account+":root"
+}
+
+// encryptionContext is the prefix of the keys that hold the pairs.
+const encryptionContext = "kms:encryptioncontext:"
+
+// matchConstraints compares the request's encryption context, which for a
+// CreateGrant under a grant is the new grant's constraint: a grant begets only
+// grants as strict as itself. DescribeKey and RetireGrant have no encryption
+// context, and constraints do not bear on them (KMS guide, "Using grant
+// constraints").
+func (e *evaluation) matchConstraints(g *Grant, operation string) (policy.Truth, *policy.Mismatch) {
+	switch operation {
+	case "DescribeKey", "RetireGrant":
+		return policy.Yes, nil
+	case "CreateGrant":
+		if t, failed := e.matchChild(g); t != policy.Yes {
+			return t, failed
+		}
+	}
+	if t, failed := e.matchPairs("EncryptionContextEquals", g.ContextEquals); t != policy.Yes {
+		return t, failed
+	}
+	if t, failed := e.matchPairs("EncryptionContextSubset", g.ContextSubset); t != policy.Yes {
+		return t, failed
+	}
+	if g.ContextEquals == nil {
+		return policy.Yes, nil
+	}
+	return e.matchNoOthers(g)
+}
+
+// matchNoOthers wants no pair beyond those of an EncryptionContextEquals.
+func (e *evaluation) matchNoOthers(g *Grant) (policy.Truth, *policy.Mismatch) {
+	for key := range e.request.Context.unknown {
+		name, found := strings.CutPrefix(key, encryptionContext)
+		if _, wanted := findFold(g.ContextEquals, name); found && !wanted {
+			return policy.Maybe, &policy.Mismatch{
+				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
+				Unknown: true,
+			}
+		}
+	}
+	for key := range e.request.Context.values {
+		name, found := strings.CutPrefix(key, encryptionContext)
+		if _, wanted := findFold(g.ContextEquals, name); found && !wanted {
+			return policy.No, &policy.Mismatch{
+				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
+				Saw: slices.Clone(e.request.Context.values[key]),
+			}
+		}
+	}
+	return policy.Yes, nil
+}
+
+// matchPairs wants each pair in the request's encryption context.
+func (e *evaluation) matchPairs(constraint string, pairs map[string]string) (policy.Truth, *policy.Mismatch) {
+	var unknown *policy.Mismatch
+	for name, want := range pairs {
+		values, present, notKnown := e.keys.Get(encryptionContext + strings.ToLower(name))
+		if present && slices.Equal(values, []string{want}) {
+			continue
+		}
+		m := &policy.Mismatch{
+			Element: policy.ConditionElement, Operator: constraint, Key: "kms:EncryptionContext:" + name,
+			Wanted: []string{want}, Saw: slices.Clone(values), Absent: !present && !notKnown, Unknown: notKnown,
+		}
+		if !notKnown {
+			return policy.No, m
+		}
+		unknown = m
+	}
+	if unknown != nil {
+		return policy.Maybe, unknown
+	}
+	return policy.Yes, nil
+}
+
+// matchChild: a grant made under a grant lists no operation that its parent
+// does not, and keeps the kind of constraint.
+func (e *evaluation) matchChild(g *Grant) (policy.Truth, *policy.Mismatch) {
+	values, present, unknown := e.keys.Get("kms:grantoperations")
+	m := &policy.Mismatch{
+		Element: policy.ConditionElement, Operator: "Operations", Key: "kms:GrantOperations",
+		Wanted: g.Operations, Saw: slices.Clone(values), Absent: !present && !unknown, Unknown: unknown,
+	}
+	if unknown {
+		return policy.Maybe, m
+	}
+	if !present || len(values) == 0 {
+		return policy.No, m
+	}
+	for _, v := range values {
+		if !slices.Contains(g.Operations, v) {
+			return policy.No, m
+		}
+	}
+	if g.ContextEquals == nil {
+		return policy.Yes, nil
+	}
+	values, present, unknown = e.keys.Get("kms:grantconstrainttype")
+	if present && slices.Equal(values, []string{"EncryptionContextEquals"}) {
+		return policy.Yes, nil
+	}
+	m = &policy.Mismatch{
+		Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:GrantConstraintType",
+		Wanted: []string{"EncryptionContextEquals"}, Saw: slices.Clone(values), Absent: !present && !unknown, Unknown: unknown,
+	}
+	if unknown {
+		return policy.Maybe, m
+	}
+	return policy.No, m
+}
+
+// retires reports whether the request is kms:RetireGrant on a key, which has
+// rules of its own.
+func (e *evaluation) retires() bool {
+	return e.kind == KMSKey && strings.EqualFold(e.request.Action, "kms:RetireGrant")
+}
+
+// grantedRetire: a grant is retired by its retiring principal, by its grantee
+// if RetireGrant is among its operations, and by the account in which it was
+// made; the accounts of those may let their principals do it by IAM policies
+// (KMS guide, "Retiring and revoking grants").
+func (e *evaluation) grantedRetire() policy.Truth {
+	t := policy.No
+	for i := range e.policies.Grants {
+		g := &e.policies.Grants[i]
+		t = t.Or(e.retiresGrant(g))
+	}
+	return t
+}
+
+func (e *evaluation) retiresGrant(g *Grant) policy.Truth {
+	p := &e.request.Principal
+	retiring := Grant{Grantee: g.Retiring}
+	if t, _ := e.isGrantee(&retiring); t == policy.Yes {
+		return t
+	}
+	if slices.Contains(g.Operations, "RetireGrant") {
+		if t, _ := e.isGrantee(g); t == policy.Yes {
+			return t
+		}
+	}
+	owner := g.Account
+	if owner == "" {
+		owner = e.request.resourceAccount()
+	}
+	if p.Account == "" || p.Account != owner && p.Account != accountOf(g.Retiring) {
+		return policy.No
+	}
+	return e.ownPolicies()
+}
+
+// accountOf is the fifth part of an ARN.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if !hasPrefixFold(s, prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+func findFold(m map[string]string, name string) (string, bool) {
+	for k, v := range m {
+		if strings.EqualFold(k, name) {
+			return v, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,152 @@
+package access
+
+import (
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+)
+
+// keys are a request's condition keys: those it was given, and those that
+// follow from who asks for what (IAM guide, "AWS global condition context keys";
+// KMS guide, "Condition keys for AWS KMS").
+type keys struct {
+	request *Request
+	one     [1]string // backs the values of derived keys
+	two     [2]string
+}
+
+const (
+	principalTag = "aws:principaltag/"
+	kmsPrefix    = "kms:"
+)
+
+// Get implements policy.Keys. Values of derived keys hold until the next call.
+func (k *keys) Get(key string) (values []string, present, unknown bool) {
+	values, present, unknown = k.request.Context.lookup(key)
+	if present || unknown {
+		return values, present, unknown
+	}
+	if key == "aws:principalservicenameslist" {
+		return k.serviceNames()
+	}
+	value, ok := k.derive(key)
+	if !ok {
+		return nil, false, false
+	}
+	k.one[0] = value
+	return k.one[:], true, false
+}
+
+func (k *keys) derive(key string) (value string, ok bool) {
+	r := k.request
+	p := &r.Principal
+	switch key {
+	case "aws:principalarn":
+		return known(p.PrincipalARN())
+	case "aws:principalaccount":
+		return known(p.Account)
+	case "aws:principaltype":
+		return principalType(p.Type)
+	case "aws:userid":
+		return known(p.UserID)
+	case "aws:username":
+		if p.Type == User {
+			return known(p.Name)
+		}
+	case "aws:resourceaccount":
+		return known(r.resourceAccount())
+	case "aws:principalisawsservice":
+		if p.Type == Service {
+			return "true", true
+		}
+		return "false", true
+	case "aws:principalservicename":
+		return known(p.ServicePrincipal)
+	case "kms:calleraccount":
+		if hasPrefixFold(r.Action, kmsPrefix) {
+			return known(p.Account)
+		}
+	default:
+		if tag, found := strings.CutPrefix(key, principalTag); found {
+			return p.tag(tag)
+		}
+	}
+	return "", false
+}
+
+// serviceNames lists the service's principal with and without its region.
+func (k *keys) serviceNames() (values []string, present, unknown bool) {
+	name := k.request.Principal.ServicePrincipal
+	if name == "" {
+		return nil, false, false
+	}
+	k.two[0] = name
+	parts := strings.Split(name, ".")
+	if len(parts) < 4 || parts[2] != "amazonaws" {
+		return k.two[:1], true, false
+	}
+	k.two[1] = parts[0] + "." + strings.Join(parts[2:], ".")
+	return k.two[:], true, false
+}
+
+func known(value string) (string, bool) { return value, value != "" }
+
+// principalType is the value of aws:PrincipalType.
+func principalType(t PrincipalType) (string, bool) {
+	switch t {
+	case Root:
+		return "Account", true
+	case User:
+		return "User", true
+	case RoleSession:
+		return "AssumedRole", true
+	case FederatedUser:
+		return "FederatedUser", true
+	case Anonymous:
+		return "Anonymous", true
+	}
+	return "", false
+}
+
+// tag finds a tag by a name that has no case.
+func (p *Principal) tag(name string) (string, bool) {
+	for k, v := range p.Tags {
+		if strings.EqualFold(k, name) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// lookup is Get for a key that is in lower case already.
+func (c *Context) lookup(key string) (values []string, present, unknown bool) {
+	if c.unknown[key] {
+		return nil, false, true
+	}
+	values, present = c.values[key]
+	return values, present, false
+}
+
+// resourceAccount is the account that owns the resource.
+func (r *Request) resourceAccount() string {
+	if r.ResourceAccount != "" {
+		return r.ResourceAccount
+	}
+	return r.Principal.Account
+}
+
+// caller gives the principal by the names that policies may use for it.
+func (p *Principal) caller() policy.Caller {
+	c := policy.Caller{
+		Account: p.Account, ARN: p.ARN, RoleARN: p.RoleARN, RoleID: p.RoleID, UserARN: p.UserARN,
+		Root: p.Type == Root, Service: p.ServicePrincipal, Federated: p.Federated,
+	}
+	if p.Type == User {
+		c.ID = p.UserID
+	}
+	return c
+}

@@ -1,0 +1,149 @@
+package policy
+
+import "strings"
+
+// Statement is one statement of a policy, read-only. The slices that its
+// methods return must not be changed.
+type Statement struct {
+	index    int
+	sid      string
+	effect   Effect
+	position Position
+
+	principals    []PrincipalName
+	notPrincipals []PrincipalName
+	actionList    []string
+	actions       actions
+	notAction     bool
+	resourceList  []string
+	resources     []resourceMatcher
+	notResource   bool
+	conditions    []Condition
+	elements      map[Element]Position
+	present       presence
+}
+
+// presence tells the elements that a statement has, even if empty.
+type presence uint8
+
+const (
+	hasPrincipal presence = 1 << iota
+	hasNotPrincipal
+	hasAction
+	hasResource
+	hasCondition
+	hasSid
+)
+
+func (p presence) has(q presence) bool { return p&q != 0 }
+
+// resourceMatcher is one value of a Resource element: a pattern, or a template
+// for one.
+type resourceMatcher struct {
+	pattern  resourcePattern
+	template *template
+}
+
+func newResourceMatcher(text, version string) resourceMatcher {
+	if version != Version2012 {
+		return resourceMatcher{pattern: newResourcePattern(encodeWildcards.Replace(text))}
+	}
+	// Variables stand behind the fifth colon only (IAM guide, "IAM policy
+	// elements: Variables and tags"); before it they are plain text.
+	front := 0
+	for range 5 {
+		i := strings.IndexByte(text[front:], ':')
+		if i < 0 {
+			return resourceMatcher{pattern: newResourcePattern(encodeWildcards.Replace(text))}
+		}
+		front += i + 1
+	}
+	encoded, t := compileTemplate(text[front:], true)
+	head := encodeWildcards.Replace(text[:front])
+	if t == nil {
+		return resourceMatcher{pattern: newResourcePattern(head + encoded)}
+	}
+	t.literals[0] = head + t.literals[0]
+	return resourceMatcher{template: t}
+}
+
+func (m *resourceMatcher) match(env *Env) (Truth, string) {
+	if m.template == nil {
+		return truth(m.pattern.match(&env.resource)), ""
+	}
+	text, ok, name := m.template.resolve(env)
+	if ok != Yes {
+		return ok, name
+	}
+	p := newResourcePattern(text)
+	return truth(p.match(&env.resource)), ""
+}
+
+// Index is the statement's place in its policy, from 0.
+func (s *Statement) Index() int { return s.index }
+
+// Sid is the statement's id, often empty.
+func (s *Statement) Sid() string { return s.sid }
+
+// Effect is Allow or Deny.
+func (s *Statement) Effect() Effect { return s.effect }
+
+// Position is where the statement's opening brace stands.
+func (s *Statement) Position() Position { return s.position }
+
+// ElementPosition is where an element's key stands, if the statement has it.
+func (s *Statement) ElementPosition(e Element) (Position, bool) {
+	p, ok := s.elements[e]
+	return p, ok
+}
+
+// Principals are the values of the Principal element.
+func (s *Statement) Principals() []PrincipalName { return s.principals }
+
+// NotPrincipals are the values of the NotPrincipal element.
+func (s *Statement) NotPrincipals() []PrincipalName { return s.notPrincipals }
+
+// Actions are the values of the Action element, as written.
+func (s *Statement) Actions() []string {
+	if s.notAction {
+		return nil
+	}
+	return s.actionList
+}
+
+// NotActions are the values of the NotAction element, as written.
+func (s *Statement) NotActions() []string {
+	if !s.notAction {
+		return nil
+	}
+	return s.actionList
+}
+
+// Resources are the values of the Resource element, as written.
+func (s *Statement) Resources() []string {
+	if s.notResource {
+		return nil
+	}
+	return s.resourceList
+}
+
+// NotResources are the values of the NotResource element, as written.
+func (s *Statement) NotResources() []string {
+	if !s.notResource {
+		return nil
+	}
+	return s.resourceList
+}
+
+// Conditions are the lines of the Condition element, in the order of the text.
+// All of them must hold.
+func (s *Statement) Conditions() []Condition { return s.conditions }
+
+// services lists the service prefixes that the statement's actions name, and
+// whether it may also match actions of others.
+func (s *Statement) services() (prefixes []string, others bool) {
+	if s.notAction {
+		return nil, true
+	}
+	return s.actions.prefixes, s.actions.all || len(s.actions.anywhere) > 0
+}
