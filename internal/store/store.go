@@ -70,7 +70,8 @@ type Tx interface {
 	// Records yields a stream's records newest first (by At, then by ID,
 	// descending), limited by q.
 	Records(stream string, q Query) iter.Seq2[Record, error]
-	// TrimRecords removes a stream's records older than before.
+	// TrimRecords removes the records older than before: a stream's, or every
+	// stream's if stream is empty.
 	TrimRecords(stream string, before time.Time) error
 }
 
