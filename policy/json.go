@@ -52,7 +52,7 @@ type reader struct {
 }
 
 func (r *reader) fail(offset int, format string, args ...any) error {
-	return &ParseError{Position: r.lines.position(min(offset, len(r.text))), Reason: fmt.Sprintf(format, args...)}
+	return &ParseError{Position: r.lines.position(min(offset, len(r.text))), Reason: fmt.Sprintf(format, args...), NotJSON: true}
 }
 
 func (r *reader) document() (node, error) {

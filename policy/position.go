@@ -38,6 +38,8 @@ func (l lines) position(offset int) Position {
 type ParseError struct {
 	Position Position
 	Reason   string
+	// NotJSON: the text is not even JSON, or has a key twice in one object.
+	NotJSON bool
 }
 
 // Error gives the place, then the reason.

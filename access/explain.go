@@ -1,0 +1,91 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+)
+
+// Explain tells the decision to a person: the outcome, what each layer said,
+// the statements that applied or nearly did, with the place where to look.
+func (d Decision) Explain() string {
+	var b strings.Builder
+	r := &d.Request
+	fmt.Fprintf(&b, "%s: %s", outcomeWord(d.Outcome), r.Action)
+	if d.Request.Resource != "" {
+		fmt.Fprintf(&b, " on %s", r.Resource)
+	}
+	fmt.Fprintf(&b, "\n  by %s\n  %s\n", r.Principal.display(), d.because())
+	for i := range d.Layers {
+		d.Layers[i].explain(&b)
+	}
+	if len(d.Missing) > 0 {
+		b.WriteString("\nwhat would settle it:\n")
+		for _, m := range d.Missing {
+			fmt.Fprintf(&b, "  - %s\n", m)
+		}
+	}
+	return b.String()
+}
+
+func outcomeWord(o Outcome) string {
+	switch o {
+	case Allowed:
+		return "allowed"
+	case Depends:
+		return "depends"
+	}
+	return "denied"
+}
+
+func (d *Decision) because() string {
+	switch {
+	case d.Outcome == Allowed && d.By != nil:
+		return "allowed by " + d.By.where()
+	case d.Outcome == Allowed:
+		return "allowed: no policy stands in the way of " + string(d.Request.Principal.Type)
+	case d.Outcome == ExplicitDeny && d.By != nil:
+		return "denied by " + d.By.where() + ": an explicit deny wins over every permission"
+	case d.Outcome == Depends:
+		return "it turns on the " + string(d.Layer) + ", of which not everything is known"
+	}
+	return "no " + string(d.Layer) + " allows it"
+}
+
+func (v *LayerVerdict) explain(b *strings.Builder) {
+	fmt.Fprintf(b, "\n%s: %s\n", v.Layer, v.Verdict)
+	if v.Note != "" {
+		fmt.Fprintf(b, "  %s\n", v.Note)
+	}
+	for i := range v.Reasons {
+		r := &v.Reasons[i]
+		switch {
+		case r.Match && r.GrantID != "":
+			fmt.Fprintf(b, "  applies: %s\n", r.where())
+		case r.Match:
+			fmt.Fprintf(b, "  applies: %s (%s)\n", r.where(), r.Effect)
+		case r.unknown():
+			fmt.Fprintf(b, "  may apply: %s (%s): %s\n", r.where(), r.Effect, r.Failed)
+		case r.Others > 0:
+			fmt.Fprintf(b, "  does not apply: %s (%s): %s, and %d more\n", r.where(), r.Effect, r.Failed, r.Others)
+		default:
+			fmt.Fprintf(b, "  does not apply: %s (%s): %s\n", r.where(), r.Effect, r.Failed)
+		}
+	}
+}
+
+// where names the statement: "CreateGrantForEC2, statement 1, line 3".
+func (r *Reason) where() string {
+	if r.GrantID != "" {
+		return r.Document
+	}
+	s := fmt.Sprintf("%s, statement %d", r.Document, r.Statement+1)
+	if r.Sid != "" {
+		s += fmt.Sprintf(" %q", r.Sid)
+	}
+	if r.Position != (policy.Position{}) {
+		s += fmt.Sprintf(", line %d", r.Position.Line)
+	}
+	return s
+}
