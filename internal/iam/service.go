@@ -1,0 +1,94 @@
+// Package iam is AWS Identity and Access Management: users, groups, roles,
+// instance profiles, access keys and the policies that belong to them.
+//
+// What is here is account-wide: rows live in the account's global scope. Two
+// things lie outside of every account: the index of access keys, because a
+// request names its key before anybody knows whose it is, and the account
+// aliases, which are unique among all accounts.
+//
+// Beyond the operations the package tells the cloud who signs with a key
+// ([Service.Credential]), which policies bear on a caller ([Service.Identity]),
+// and tells STS about roles ([Service.Role]).
+package iam
+
+import (
+	"slices"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// Sealer encrypts what must not lie in the store in the clear. The root key is one.
+type Sealer interface {
+	// Seal encrypts plaintext for a purpose; aad must be given again to open it.
+	Seal(purpose string, plaintext, aad []byte) []byte
+	// Open is the reverse, and fails for what was sealed otherwise or changed.
+	Open(purpose string, sealed, aad []byte) ([]byte, error)
+}
+
+// Service is IAM. It keeps no state but caches addressed by content, and is
+// safe for concurrent use.
+type Service struct {
+	root      Sealer
+	documents documentCache
+	users     decoded[user]
+	groups    decoded[group]
+	roles     decoded[role]
+	keys      decoded[accessKey]
+}
+
+// New returns the service; root seals the secrets of access keys.
+func New(root Sealer) *Service {
+	return &Service{root: root}
+}
+
+// Name is the signing name.
+func (s *Service) Name() string { return "iam" }
+
+// Operations lists what is built.
+func (s *Service) Operations() []api.Operation {
+	return slices.Concat(
+		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
+		s.keyOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
+		s.inlineOperations(), s.boundaryOperations(),
+	)
+}
+
+// outside is the scope of what belongs to no account.
+var outside = store.Scope{Account: "-", Region: store.Global}
+
+// target is what an operation acts on, as its authorization sees it.
+type target struct {
+	resource string
+	context  access.Context
+	// also are further permissions that the operation needs.
+	also []api.Need
+}
+
+func (t target) needs(action string) []api.Need {
+	return append([]api.Need{{Action: action, Resource: t.resource, Context: t.context}}, t.also...)
+}
+
+// op makes an operation that changes state and needs iam:<name> on its target.
+func op[In, Out any](name string, at func(*api.Call, *In) (target, error), do func(*api.Call, *In) (*Out, error)) api.Operation {
+	return api.Op(name, authorize(name, at), do)
+}
+
+// read makes an operation that changes nothing and needs iam:<name> on its target.
+func read[In, Out any](name string, at func(*api.Call, *In) (target, error), do func(*api.Call, *In) (*Out, error)) api.Operation {
+	return api.Read(name, authorize(name, at), do)
+}
+
+func authorize[In any](name string, at func(*api.Call, *In) (target, error)) api.Authorize[In] {
+	return func(c *api.Call, in *In) ([]api.Need, error) {
+		t, err := at(c, in)
+		if err != nil {
+			return nil, err
+		}
+		return t.needs("iam:" + name), nil
+	}
+}
+
+// everywhere is the target of operations that act on the account as a whole.
+func everywhere[In any](*api.Call, *In) (target, error) { return target{resource: "*"}, nil }

@@ -1,0 +1,155 @@
+package iam
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+	"github.com/keyturn/keyturn/policy"
+)
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	sessionARN     = regexp.MustCompile(`^arn:aws[a-z-]*:sts::[0-9]{12}:(assumed-role|federated-user)/[\w+=,.@/-]+$`)
+	uniqueID       = regexp.MustCompile(`^(AIDA|AROA)[A-Z2-7]{16,17}$`)
+	servicePattern = regexp.MustCompile(`^[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|amazon\.com|internal)$`)
+	providerARN    = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(saml-provider|oidc-provider)/.+$`)
+)
+
+// webProviders are the identity providers that need no entity in IAM.
+var webProviders = map[string]bool{
+	"accounts.google.com": true, "cognito-identity.amazonaws.com": true,
+	"graph.facebook.com": true, "www.amazon.com": true,
+}
+
+func isAccount(s string) bool { return accountPattern.MatchString(s) }
+
+// newTrust checks a trust policy and returns the form to keep, in which the
+// users and roles that it names stand as their unique ids.
+func (s *Service) newTrust(c *api.Call, text string) (string, error) {
+	p, err := policy.Parse([]byte(text))
+	if err != nil || p.Len() == 0 {
+		return "", syntaxError(text, err)
+	}
+	if err := checkSids(p); err != nil {
+		return "", err
+	}
+	for i := range p.Len() {
+		if err := checkTrustStatement(p.Statement(i)); err != nil {
+			return "", err
+		}
+	}
+	if size(text) > trustMax {
+		return "", quota("ACLSizePerRole", trustMax)
+	}
+	return rewritePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
+}
+
+func checkTrustStatement(st *policy.Statement) error {
+	if hasElement(st, policy.ResourceElement) || hasElement(st, policy.NotResourceElement) {
+		return malformed("Has prohibited field Resource")
+	}
+	if len(st.Principals())+len(st.NotPrincipals()) == 0 {
+		return malformed("Missing required field Principal")
+	}
+	actions := slices.Concat(st.Actions(), st.NotActions())
+	if len(actions) == 0 {
+		return malformed("Missing required field Action")
+	}
+	for _, a := range actions {
+		if !strings.HasPrefix(strings.ToLower(a), "sts:") {
+			return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+		}
+	}
+	return nil
+}
+
+// trusted checks one principal, and returns the unique id to keep in its place,
+// or nothing if it stays as it is.
+func (s *Service) trusted(c *api.Call, n policy.PrincipalName) (string, error) {
+	var ok bool
+	var id string
+	switch n.Type {
+	case "":
+		ok = n.Name == "*"
+	case policy.AWSPrincipal:
+		id, ok = s.ResolvePrincipal(c.Tx, n.Name)
+		if uniqueID.MatchString(n.Name) {
+			_, ok = s.PrincipalARN(c.Tx, n.Name)
+		}
+	case policy.ServicePrincipal:
+		ok = servicePattern.MatchString(n.Name)
+	case policy.FederatedPrincipal:
+		ok = webProviders[n.Name] || providerARN.MatchString(n.Name)
+	}
+	if !ok {
+		kind := n.Type
+		if kind != policy.AWSPrincipal {
+			kind = strings.ToUpper(kind)
+		}
+		return "", malformed(`Invalid principal in policy: "` + kind + `":"` + n.Name + `"`)
+	}
+	return id, nil
+}
+
+// rewritePrincipals returns the document's text with other principals: those
+// for which other returns something.
+func rewritePrincipals(p *policy.Policy, other func(policy.PrincipalName) (string, error)) (string, error) {
+	text := p.Text()
+	var out bytes.Buffer
+	at := 0
+	for i := range p.Len() {
+		st := p.Statement(i)
+		for _, list := range [][]policy.PrincipalName{st.Principals(), st.NotPrincipals()} {
+			for _, n := range list {
+				next, err := other(n)
+				if err != nil {
+					return "", err
+				}
+				if next == "" || n.Position.Offset < at {
+					continue
+				}
+				quoted, err := json.Marshal(next)
+				if err != nil {
+					return "", err
+				}
+				out.WriteString(text[at:n.Position.Offset])
+				out.Write(quoted)
+				at = n.Position.Offset + n.Length
+			}
+		}
+	}
+	out.WriteString(text[at:])
+	return out.String(), nil
+}
+
+// readTrust is a role's trust policy as answers show it: unique ids of those
+// that are still there as their ARNs.
+func readTrust(tx store.Tx, s store.Scope, r role) (string, error) {
+	raw, err := tx.Get(trustKey(s, r.ID))
+	if err != nil {
+		return "", err
+	}
+	text := string(raw)
+	if !strings.Contains(text, userPrefix) && !strings.Contains(text, rolePrefix) {
+		return text, nil
+	}
+	p, err := policy.Parse(raw)
+	if err != nil {
+		return "", err
+	}
+	return rewritePrincipals(p, func(n policy.PrincipalName) (string, error) {
+		if n.Type != policy.AWSPrincipal || !uniqueID.MatchString(n.Name) {
+			return "", nil
+		}
+		found, err := principals.Get(tx, outside, n.Name)
+		if err != nil {
+			return "", ignoreNotFound(err)
+		}
+		return found.ARN, nil
+	})
+}
