@@ -66,6 +66,9 @@ type Caller struct {
 	SourceIdentity string   `json:",omitempty"`
 	TransitiveTags []string `json:",omitempty"`
 	Chained        bool     `json:",omitempty"`
+	// IssuerID is the unique id of the user behind a federated user session
+	// (Principal.UserARN), the account's id if that is the root user.
+	IssuerID string `json:",omitempty"`
 	// InvokedBy names the service that acts for the principal, as in CloudTrail:
 	// "ec2-frontend-api.amazonaws.com", "AWS Internal". Empty on direct calls.
 	InvokedBy string `json:",omitempty"`
