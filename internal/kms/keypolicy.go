@@ -1,0 +1,215 @@
+package kms
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+	"github.com/keyturn/keyturn/policy"
+)
+
+// policyRow is a key's policy, as it was given.
+type policyRow struct{ Text string }
+
+// policies holds one key policy per key, by the key's id.
+var policies = store.NewTable[policyRow]("kms.policy")
+
+const (
+	// policyName is the only name a key policy can have.
+	policyName = "default"
+	// maxPolicy is AWS's limit on a key policy, in bytes.
+	maxPolicy = 32768
+)
+
+// defaultPolicy is what a key gets that is created without one: it lets the
+// account's IAM policies decide (KMS guide, "Default key policy").
+func defaultPolicy(c *api.Call) string {
+	return strings.Replace(defaultPolicyText, "ROOT", "arn:"+c.Partition+":iam::"+c.Account+":root", 1)
+}
+
+const defaultPolicyText = `{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "ROOT"
+    },
+    "Action" : "kms:*",
+    "Resource" : "*"
+  } ]
+}`
+
+func (s *Service) policyOperations() []api.Operation {
+	return []api.Operation{
+		api.Read("GetKeyPolicy", descriptor[kms.GetKeyPolicyInput]{
+			action: "GetKeyPolicy", key: func(in *kms.GetKeyPolicyInput) *string { return in.KeyId },
+		}.on(s), s.getKeyPolicy),
+		api.Op("PutKeyPolicy", descriptor[kms.PutKeyPolicyInput]{
+			action: "PutKeyPolicy", key: func(in *kms.PutKeyPolicyInput) *string { return in.KeyId },
+			fill: func(_ *api.Call, in *kms.PutKeyPolicyInput, k *access.Context) {
+				k.Set("kms:BypassPolicyLockoutSafetyCheck", boolText(in.BypassPolicyLockoutSafetyCheck))
+			},
+			parameters: func(in *kms.PutKeyPolicyInput) map[string]any {
+				return map[string]any{
+					"keyId": value(in.KeyId), "policyName": nameOfPolicy(in.PolicyName), "policy": value(in.Policy),
+					"bypassPolicyLockoutSafetyCheck": in.BypassPolicyLockoutSafetyCheck,
+				}
+			},
+		}.on(s), s.putKeyPolicy),
+		api.Read("ListKeyPolicies", descriptor[kms.ListKeyPoliciesInput]{
+			action: "ListKeyPolicies", key: func(in *kms.ListKeyPoliciesInput) *string { return in.KeyId },
+		}.on(s), s.listKeyPolicies),
+	}
+}
+
+func nameOfPolicy(name *string) string {
+	if name == nil {
+		return policyName
+	}
+	return *name
+}
+
+func checkPolicyName(name *string) error {
+	if nameOfPolicy(name) != policyName {
+		return &kmstypes.NotFoundException{Message: aws.String("No such policy exists")}
+	}
+	return nil
+}
+
+func (s *Service) getKeyPolicy(c *api.Call, in *kms.GetKeyPolicyInput) (*kms.GetKeyPolicyOutput, error) {
+	t, err := s.existing(c, in.KeyId, byID)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPolicyName(in.PolicyName); err != nil {
+		return nil, err
+	}
+	row, err := policies.Get(c.Tx, t.scope, t.id)
+	if err != nil {
+		return nil, err
+	}
+	return &kms.GetKeyPolicyOutput{Policy: aws.String(row.Text), PolicyName: aws.String(policyName)}, nil
+}
+
+func (s *Service) putKeyPolicy(c *api.Call, in *kms.PutKeyPolicyInput) (*kms.PutKeyPolicyOutput, error) {
+	t, err := s.changeable(c, in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPolicyName(in.PolicyName); err != nil {
+		return nil, err
+	}
+	if err := s.checkPolicy(c, t, value(in.Policy), in.BypassPolicyLockoutSafetyCheck); err != nil {
+		return nil, err
+	}
+	respondWithKey(c, t.arn)
+	return &kms.PutKeyPolicyOutput{}, policies.Put(c.Tx, t.scope, t.id, policyRow{Text: value(in.Policy)})
+}
+
+func (s *Service) listKeyPolicies(c *api.Call, in *kms.ListKeyPoliciesInput) (*kms.ListKeyPoliciesOutput, error) {
+	p, err := newPage(in.Limit, in.Marker, defaultKeys, maxKeys)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.existing(c, in.KeyId, byID); err != nil {
+		return nil, err
+	}
+	out := &kms.ListKeyPoliciesOutput{PolicyNames: []string{}}
+	if p.from <= policyName && !p.full(policyName) {
+		out.PolicyNames = append(out.PolicyNames, policyName)
+	}
+	return out, nil
+}
+
+// checkPolicy refuses a document that is no key policy, names principals that
+// do not exist, or would lock its author out.
+func (s *Service) checkPolicy(c *api.Call, t target, text string, bypass bool) error {
+	if len(text) > maxPolicy {
+		return limitExceeded("The key policy exceeds the maximum size of 32768 bytes.")
+	}
+	p, err := s.policies.compile(text)
+	if err != nil {
+		var syntax *policy.ParseError
+		if errors.As(err, &syntax) {
+			return malformedPolicy("Syntax errors in policy. " + syntax.Error())
+		}
+		return malformedPolicy("Syntax errors in policy.")
+	}
+	if p.Len() == 0 {
+		return malformedPolicy("The policy has no statements.")
+	}
+	for i := range p.Len() {
+		if err := s.checkStatement(c, p.Statement(i)); err != nil {
+			return err
+		}
+	}
+	if !bypass && !s.mayPutPolicy(c, t, p) {
+		return malformedPolicy("The new key policy will not allow you to update the key policy in the future.")
+	}
+	return nil
+}
+
+func (s *Service) checkStatement(c *api.Call, st *policy.Statement) error {
+	invalid := malformedPolicy("Policy contains a statement with one or more invalid principals.")
+	names := st.Principals()
+	if len(names) == 0 {
+		names = st.NotPrincipals()
+	}
+	if len(names) == 0 {
+		return invalid
+	}
+	for _, n := range names {
+		ok, err := s.validPrincipal(c, n)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return invalid
+		}
+	}
+	return nil
+}
+
+// mayPutPolicy is the lockout safety check: would p let the caller change the
+// policy again? Where p leaves it to the account's IAM policies, that counts as
+// yes (KMS guide, "Reducing the risk of the KMS key becoming unmanageable").
+func (s *Service) mayPutPolicy(c *api.Call, t target, p *policy.Policy) bool {
+	r := access.Request{
+		Principal: c.Caller.Principal, Action: "kms:PutKeyPolicy", Resource: t.arn, ResourceAccount: t.scope.Account,
+	}
+	setCaller(c, &r.Context)
+	t.key.setContext(&r.Context, nil)
+	r.Context.Set("kms:BypassPolicyLockoutSafetyCheck", "false")
+	r.Context.Set("aws:SourceIp", c.SourceIP)
+	r.Context.Set("aws:SecureTransport", boolText(c.Secure))
+	r.Context.Set("aws:RequestedRegion", c.Region)
+	r.Context.Set("aws:ViaAWSService", boolText(c.Via != nil))
+	return access.Check(&r, &access.Policies{
+		Identity: []access.Document{{Name: "whatever IAM allows", Policy: s.policies.everything}},
+		Resource: &access.ResourcePolicy{Kind: access.KMSKey, Document: access.Document{Name: keyPolicyName, Policy: p}},
+	}) == access.Allowed
+}
+
+// keyPolicyName is how reasons name the document.
+const keyPolicyName = "key policy"
+
+// keyPolicy gives a key's policy, compiled.
+func (s *Service) keyPolicy(c *api.Call, t target) (*access.ResourcePolicy, error) {
+	row, err := policies.Get(c.Tx, t.scope, t.id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.policies.compile(row.Text)
+	if err != nil {
+		return nil, err
+	}
+	return &access.ResourcePolicy{Kind: access.KMSKey, Document: access.Document{Name: keyPolicyName, Policy: p}}, nil
+}

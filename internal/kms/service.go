@@ -1,0 +1,87 @@
+// Package kms is the Key Management Service: keys, their policies and aliases,
+// grants, and the cryptographic operations on symmetric encryption keys.
+//
+// A key answers to its id, its ARN and its aliases (reference.go). Every
+// operation's authorization is beside its handler; a descriptor builds it out
+// of the key, the key policy, the grants that bear on the caller and the kms:
+// condition keys. What a key may do in which state is in state.go.
+package kms
+
+import (
+	"encoding/json"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// Sealer keeps key material and grant tokens secret: the root key.
+type Sealer interface {
+	// Seal encrypts plaintext for a purpose, bound to aad.
+	Seal(purpose string, plaintext, aad []byte) []byte
+	// Open returns what Seal was given; anything changed, or sealed for
+	// another purpose or aad, is an error.
+	Open(purpose string, sealed, aad []byte) ([]byte, error)
+}
+
+// Principals tells whether IAM knows a principal. IAM implements it.
+type Principals interface {
+	// PrincipalExists reports whether the user or role of an ARN exists. ARNs of
+	// accounts and of sessions are not asked.
+	PrincipalExists(tx store.Tx, arn string) (bool, error)
+}
+
+// Service is KMS. It is safe for concurrent use; its caches hold nothing that
+// is not also in the store.
+type Service struct {
+	root       Sealer
+	principals Principals
+	ciphers    *cipherCache
+	policies   *policyCache
+}
+
+// Option changes how a Service works.
+type Option func(*Service)
+
+// CheckPrincipals has key policies and grants refuse principals that do not
+// exist, as KMS does. Without it every well-formed ARN is taken.
+func CheckPrincipals(p Principals) Option {
+	return func(s *Service) { s.principals = p }
+}
+
+// New makes the service. Key material is kept sealed under root.
+func New(root Sealer, options ...Option) *Service {
+	s := &Service{root: root, ciphers: newCipherCache(), policies: newPolicyCache()}
+	for _, o := range options {
+		o(s)
+	}
+	return s
+}
+
+var (
+	_ api.Service = (*Service)(nil)
+	_ api.Worker  = (*Service)(nil)
+)
+
+// Name is KMS's signing name.
+func (s *Service) Name() string { return "kms" }
+
+// Operations lists what is built of the KMS API.
+func (s *Service) Operations() []api.Operation {
+	var all []api.Operation
+	for _, some := range [][]api.Operation{
+		s.keyOperations(), s.stateOperations(), s.aliasOperations(), s.policyOperations(),
+		s.encryptOperations(), s.dataKeyOperations(), s.grantOperations(), s.retireOperations(),
+		s.rotationOperations(), s.tagOperations(),
+	} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+// Tasks are what KMS does on its own later: deleting keys and rotating them.
+func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
+	return map[string]func(*api.Call, json.RawMessage) error{
+		deleteKeyTask: s.deleteKey,
+		rotateKeyTask: s.rotateKey,
+	}
+}
