@@ -5,265 +5,303 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
-	"math"
+	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
-	_ "modernc.org/sqlite" // the embedded database
+	"modernc.org/sqlite"
 )
 
 // FileName is the database's file in the data folder.
 const FileName = "keyturn.db"
 
-// disk is the database file. SQLite in exclusive mode lets one process have it
-// open, so the rows in memory cannot be behind the file.
+// lockName is the file whose lock says that the folder is in use.
+const lockName = "keyturn.lock"
+
+// schemaVersion is kept in the database as its user_version.
+const schemaVersion = 1
+
+const schema = `
+CREATE TABLE rows (key TEXT NOT NULL PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE records (stream TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, data BLOB,
+	PRIMARY KEY (stream, at, id)) WITHOUT ROWID;
+PRAGMA user_version = 1;`
+
+// Pragmas. WAL with synchronous=FULL survives a killed process and a power
+// cut. The caches are small, for rows are read once and records seldom.
+const (
+	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-1024)"
+	readerPragmas = "_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=cache_size(-256)"
+)
+
+// maxReaders bounds the connections, and so the memory, of reading records.
+const maxReaders = 4
+
+// A listing reads its records in pages, so that a slow reader holds no cursor
+// open. Many want only the newest few.
+const (
+	firstPage = 64
+	nextPage  = 512
+)
+
+// disk is the database file and the lock on its folder.
 type disk struct {
-	db *sql.DB
-	// The statements of commit, prepared once: they belong to the one connection.
-	put, del, trim, insertOne, insertMany *sql.Stmt
+	lock    io.Closer
+	db      *sql.DB
+	readers *sql.DB
+	// conn is the one writing connection, owned by whoever holds file.writing.
+	conn  *sql.Conn
+	stmts statements
 }
 
-// Open opens or makes the store in a folder. The folder can be open once.
-func Open(dir string) (Store, error) {
+// statements of the writing connection, prepared once.
+type statements struct {
+	begin, commit, rollback, put, del, trim, trimAll, insert, insertMany *sql.Stmt
+}
+
+// recordsAtOnce is how many records insertMany takes.
+const recordsAtOnce = 32
+
+func openDisk(dir string) (*disk, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: data folder: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: data folder: %w", err)
 	}
-	d, err := openDisk(filepath.Join(dir, FileName))
-	if err != nil {
-		return nil, err
+	lock, err := lockFile(filepath.Join(dir, lockName))
+	if errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("store: the data folder %s is in use by another keyturn process: stop that one, or choose another folder with --data", dir)
 	}
-	s, err := d.load()
 	if err != nil {
+		return nil, fmt.Errorf("store: lock of the data folder: %w", err)
+	}
+	d := &disk{lock: lock}
+	if err := d.open(filepath.Join(dir, FileName)); err != nil {
 		return nil, errors.Join(err, d.close())
-	}
-	return newEngine(d, s), nil
-}
-
-// pragmas: WAL with FULL survives a killed process and a power cut; EXCLUSIVE
-// keeps other processes out; the cache is small since rows are read once.
-const pragmas = "?_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
-	"&_pragma=cache_size(-1024)&_pragma=busy_timeout(0)&_txlock=immediate"
-
-const schema = `
-CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS records (stream TEXT, at INTEGER, id TEXT, data BLOB NOT NULL, PRIMARY KEY (stream, at, id)) WITHOUT ROWID;`
-
-func openDisk(path string) (*disk, error) {
-	if err := createPrivate(path); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", "file:"+escapePath(path)+pragmas)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	// The lock belongs to a connection: one does all the work.
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	db.SetConnMaxLifetime(0)
-	if _, err := db.ExecContext(context.Background(), schema); err != nil {
-		err = errors.Join(err, db.Close())
-		if strings.Contains(err.Error(), "locked") {
-			return nil, fmt.Errorf("store: %s is in use by another keyturn; stop that one, or choose another folder with --data: %w", path, err)
-		}
-		return nil, fmt.Errorf("store: %s: %w", path, err)
-	}
-	d := &disk{db: db}
-	if err := d.prepare(); err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
 }
 
-func (d *disk) prepare() error {
-	for _, s := range []struct {
-		stmt  **sql.Stmt
-		query string
-	}{
-		{&d.put, "INSERT INTO rows (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"},
-		{&d.del, "DELETE FROM rows WHERE key = ?"},
-		{&d.trim, "DELETE FROM records WHERE (stream = ? OR ? = '') AND at < ?"},
-		{&d.insertOne, insertRecord},
-		{&d.insertMany, insertRecord + strings.Repeat(", (?, ?, ?, ?)", recordsAtOnce-1)},
-	} {
-		stmt, err := d.db.PrepareContext(context.Background(), s.query)
-		if err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		*s.stmt = stmt
-	}
-	return nil
-}
-
-// createPrivate makes the file readable by its owner alone before SQLite would
-// make it for everybody.
-func createPrivate(path string) error {
+func (d *disk) open(path string) error {
+	// SQLite would make the file readable for everybody.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	// A commit waits for one fdatasync where that is enough; where it is not
+	// to be had, for an fsync.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return fmt.Errorf("store: %w", err)
+	}
+	if d.db, err = sql.Open("sqlite", dataSource(path, writerPragmas)); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if d.readers, err = sql.Open("sqlite", dataSource(path, readerPragmas)); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	d.readers.SetMaxOpenConns(maxReaders)
+	d.readers.SetMaxIdleConns(1)
+	ctx := context.Background()
+	if d.conn, err = d.db.Conn(ctx); err != nil {
+		return fmt.Errorf("store: %s cannot be opened; put a whole one back, or choose another folder with --data: %w", path, err)
+	}
+	if err := d.migrate(ctx, path); err != nil {
+		return err
+	}
+	return d.stmts.prepare(ctx, d.conn)
 }
 
-// escapePath keeps a path's own ? # and % out of the URI's syntax.
-func escapePath(path string) string {
-	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+// dataSource is a path as the driver wants it, whatever characters are in it.
+func dataSource(path, pragmas string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive's letter
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: pragmas}
+	return u.String()
 }
 
-func (d *disk) close() error { return d.db.Close() }
+// migrate makes the tables of a new database and refuses one of a later keyturn.
+func (d *disk) migrate(ctx context.Context, path string) error {
+	var version int
+	if err := d.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return fmt.Errorf("store: %s cannot be read; put a whole one back, or choose another folder with --data: %w", path, err)
+	}
+	switch version {
+	case schemaVersion:
+		return nil
+	case 0:
+		if _, err := d.conn.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+"COMMIT"); err != nil {
+			return fmt.Errorf("store: %s: %w", path, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("store: %s is of a later keyturn (format %d, this one knows %d): use that one, or choose another folder with --data", path, version, schemaVersion)
+}
 
-func (d *disk) load() (state, error) {
-	s := newState()
-	rows, err := d.db.QueryContext(context.Background(), "SELECT key, value FROM rows ORDER BY key")
+func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
+	const insert = "INSERT OR REPLACE INTO records (stream, at, id, data) VALUES (?, ?, ?, ?)"
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.begin, "BEGIN IMMEDIATE"},
+		{&s.commit, "COMMIT"},
+		{&s.rollback, "ROLLBACK"},
+		{&s.put, "INSERT OR REPLACE INTO rows (key, value) VALUES (?, ?)"},
+		{&s.del, "DELETE FROM rows WHERE key = ?"},
+		{&s.trim, "DELETE FROM records WHERE stream = ? AND at < ?"},
+		// The streams are found one by one in the index, not by reading it all.
+		{&s.trimAll, `WITH RECURSIVE streams(name) AS (
+			SELECT min(stream) FROM records
+			UNION ALL SELECT (SELECT min(stream) FROM records WHERE stream > name) FROM streams WHERE name IS NOT NULL)
+			DELETE FROM records WHERE stream IN (SELECT name FROM streams) AND at < ?`},
+		{&s.insert, insert},
+		{&s.insertMany, insert + strings.Repeat(", (?, ?, ?, ?)", recordsAtOnce-1)},
+	} {
+		stmt, err := conn.PrepareContext(ctx, p.text)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		*p.stmt = stmt
+	}
+	return nil
+}
+
+// load reads all rows.
+func (d *disk) load() (*tree, error) {
+	all := new(tree)
+	rows, err := d.conn.QueryContext(context.Background(), "SELECT key, value FROM rows ORDER BY key")
 	if err != nil {
-		return s, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var key string
 		var value []byte
 		if err := rows.Scan(&key, &value); err != nil {
-			return s, fmt.Errorf("store: %w", err)
+			return nil, fmt.Errorf("store: %w", err)
 		}
-		if value == nil {
-			value = []byte{}
-		}
-		s.rows.Load(key, value)
+		all.Load(key, value)
 	}
-	return s, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return all, nil
 }
 
-// commit makes changes durable, all or none.
-func (d *disk) commit(changes []change) (err error) {
+// write makes a group durable, all of it or nothing.
+func (d *disk) write(g *group) error {
 	ctx := context.Background()
-	t, err := d.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	w := &diskWriter{ctx: ctx, disk: d, tx: t}
-	for _, c := range changes {
-		if err := w.write(c); err != nil {
-			return errors.Join(fmt.Errorf("store: %w", err), t.Rollback())
-		}
-	}
-	if err := w.flush(); err != nil {
-		return errors.Join(fmt.Errorf("store: %w", err), t.Rollback())
-	}
-	if err := t.Commit(); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
-}
-
-// diskWriter writes changes in their order; records that follow each other go
-// in with few statements.
-type diskWriter struct {
-	ctx     context.Context
-	disk    *disk
-	tx      *sql.Tx
-	records []any // stream, at, id, data; several times
-}
-
-// recordsAtOnce is how many records one statement takes: four parameters each.
-const recordsAtOnce = 64
-
-const insertRecord = "INSERT OR REPLACE INTO records (stream, at, id, data) VALUES (?, ?, ?, ?)"
-
-func (w *diskWriter) write(c change) error {
-	if c.kind == appendRecord {
-		w.records = append(w.records, c.key, c.rec.At.UnixMicro(), c.rec.ID, c.rec.Data)
-		if len(w.records) == 4*recordsAtOnce {
-			return w.flush()
-		}
-		return nil
-	}
-	if err := w.flush(); err != nil {
+	if _, err := d.stmts.begin.ExecContext(ctx); err != nil {
 		return err
 	}
-	switch c.kind {
-	case putRow:
-		return w.exec(w.disk.put, c.key, c.value)
-	case deleteRow:
-		return w.exec(w.disk.del, c.key)
-	default:
-		return w.exec(w.disk.trim, c.key, c.key, c.rec.At.UnixMicro())
+	err := d.writeRows(ctx, g)
+	if err == nil {
+		err = d.writeRecords(ctx, g.pending)
 	}
-}
-
-func (w *diskWriter) exec(stmt *sql.Stmt, args ...any) error {
-	_, err := w.tx.StmtContext(w.ctx, stmt).ExecContext(w.ctx, args...)
+	if err == nil {
+		_, err = d.stmts.commit.ExecContext(ctx)
+	}
+	if err != nil {
+		// SQLite has rolled back by itself after some errors, and then says that
+		// there is nothing to roll back: the first error is the one to tell.
+		_, _ = d.stmts.rollback.ExecContext(ctx)
+	}
 	return err
 }
 
-func (w *diskWriter) flush() error {
-	defer func() { w.records = w.records[:0] }()
-	if len(w.records) == 4*recordsAtOnce {
-		return w.exec(w.disk.insertMany, w.records...)
-	}
-	for i := 0; i < len(w.records); i += 4 {
-		if err := w.exec(w.disk.insertOne, w.records[i:i+4]...); err != nil {
+func (d *disk) writeRows(ctx context.Context, g *group) error {
+	keys := slices.Concat(g.keys...)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		var err error
+		if value, ok := g.after.rows.Get(key); ok {
+			_, err = d.stmts.put.ExecContext(ctx, key, value)
+		} else {
+			_, err = d.stmts.del.ExecContext(ctx, key)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// recordsPage is how many records are read at a time: a listing that is slow to
-// be consumed must not keep the disk from writing.
-const recordsPage = 256
-
-func (d *disk) records(stream string, q Query) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		for {
-			page, err := d.recordsPage(stream, q)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			if len(page) < recordsPage {
-				return
-			}
-			q.Before = page[len(page)-1]
+func (d *disk) writeRecords(ctx context.Context, p *pending) (err error) {
+	for stream, before := range p.trims {
+		if stream == "" {
+			_, err = d.stmts.trimAll.ExecContext(ctx, before)
+		} else {
+			_, err = d.stmts.trim.ExecContext(ctx, stream, before)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	args := make([]any, 0, 4*recordsAtOnce)
+	p.records.Scan(func(key string, data []byte) bool {
+		stream, at, id := splitRecordKey(key)
+		args = append(args, stream, at, id, data)
+		if len(args) == cap(args) {
+			_, err = d.stmts.insertMany.ExecContext(ctx, args...)
+			args = args[:0]
+		}
+		return err == nil
+	})
+	for ; err == nil && len(args) > 0; args = args[4:] {
+		_, err = d.stmts.insert.ExecContext(ctx, args[:4]...)
+	}
+	return err
 }
 
-func (d *disk) recordsPage(stream string, q Query) ([]Record, error) {
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
-	if !q.From.IsZero() {
-		from = q.From.UnixMicro()
+// page reads up to size records of a span, newest first.
+func (d *disk) page(ctx context.Context, stream string, s span, size int) ([]Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	if !q.To.IsZero() {
-		to = q.To.UnixMicro()
-	}
-	query := "SELECT at, id, data FROM records WHERE stream = ? AND at BETWEEN ? AND ?"
-	args := []any{stream, from, to}
-	if q.Before.ID != "" {
-		query += " AND (at, id) < (?, ?)"
-		args = append(args, q.Before.At.UnixMicro(), q.Before.ID)
-	}
-	query += " ORDER BY at DESC, id DESC LIMIT ?"
-	rows, err := d.db.QueryContext(context.Background(), query, append(args, recordsPage)...)
+	rows, err := d.readers.QueryContext(context.WithoutCancel(ctx), `SELECT at, id, data FROM records
+		WHERE stream = ? AND at >= ? AND (at, id) < (?, ?) ORDER BY at DESC, id DESC LIMIT ?`,
+		stream, s.from, s.at, s.id, size)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	defer rows.Close()
-	var page []Record
+	page := make([]Record, 0, size)
 	for rows.Next() {
 		var at int64
-		var r Record
-		if err := rows.Scan(&at, &r.ID, &r.Data); err != nil {
+		var id string
+		var data []byte
+		if err := rows.Scan(&at, &id, &data); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
-		r.At = time.UnixMicro(at).UTC()
-		page = append(page, r)
+		page = append(page, record(at, id, data))
 	}
-	return page, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return page, nil
+}
+
+// close is also for a disk that is half open.
+func (d *disk) close() error {
+	var errs []error
+	if d.readers != nil {
+		errs = append(errs, d.readers.Close())
+	}
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	return errors.Join(append(errs, d.lock.Close())...)
 }

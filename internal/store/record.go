@@ -1,102 +1,127 @@
 package store
 
 import (
-	"fmt"
-	"iter"
-	"strings"
+	"encoding/binary"
+	"errors"
+	"math"
 	"time"
 )
 
-// recordKey orders records by stream, then time, then id.
-func recordKey(stream string, r Record) string {
-	return streamPrefix(stream) + fmt.Sprintf("%016x", uint64(r.At.UnixMicro())^1<<63) + "/" + r.ID
+// maxStream is the longest name of a stream, in bytes: its length is one byte
+// of the records' keys.
+const maxStream = 255
+
+var errStream = errors.New("store: a stream's name has 1 to 255 bytes")
+
+func checkStream(stream string) error {
+	if stream == "" || len(stream) > maxStream {
+		return errStream
+	}
+	return nil
 }
 
-func streamPrefix(stream string) string { return stream + "\x00" }
+// A record lies in a tree under its stream, time and id, encoded so that the
+// order of the bytes is the order of the records. The stream's length goes
+// before it, so that no stream's records lie among another's.
 
-// Records merges what the disk has with what it has not yet, newest first. A
-// record that was appended again is given once, as it is now.
-func (t *tx) Records(stream string, q Query) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		next, stop := iter.Pull2(t.stored(stream, q))
-		defer stop()
-		old, err, more := next()
-		for r := range t.freshRecords(stream, q) {
-			for more && err == nil && newer(old, r) {
-				if !yield(old, nil) {
-					return
-				}
-				old, err, more = next()
-			}
-			if more && err == nil && old.ID == r.ID && old.At.Equal(r.At) {
-				old, err, more = next()
-			}
-			if !yield(r, nil) {
-				return
-			}
-		}
-		for ; more; old, err, more = next() {
-			if !yield(old, err) || err != nil {
-				return
-			}
+// streamPrefix begins the keys of a stream's records.
+func streamPrefix(stream string) string {
+	return string([]byte{byte(len(stream))}) + stream
+}
+
+func recordKey(stream string, at int64, id string) string {
+	b := make([]byte, 0, 1+len(stream)+8+len(id))
+	b = append(b, byte(len(stream)))
+	b = append(b, stream...)
+	// The sign is turned over: times before 1970 come before the others.
+	b = binary.BigEndian.AppendUint64(b, uint64(at)^1<<63)
+	return string(append(b, id...))
+}
+
+// splitRecordKey undoes recordKey.
+func splitRecordKey(key string) (stream string, at int64, id string) {
+	n := 1 + int(key[0])
+	return key[1:n], int64(binary.BigEndian.Uint64([]byte(key[n:n+8])) ^ 1<<63), key[n+8:]
+}
+
+func record(at int64, id string, data []byte) Record {
+	return Record{At: time.UnixMicro(at).UTC(), ID: id, Data: data}
+}
+
+// span is a Query in microseconds: records from <= at, and before (at, id).
+type span struct {
+	from   int64
+	at     int64
+	id     string
+	prefix string // of the stream's keys
+}
+
+func (q Query) span(stream string) span {
+	s := span{from: math.MinInt64, at: math.MaxInt64, prefix: streamPrefix(stream)}
+	if !q.From.IsZero() {
+		s.from = q.From.UnixMicro()
+		if q.From.Nanosecond()%1000 != 0 {
+			s.from++
 		}
 	}
-}
-
-// newer reports whether a comes before b in a listing.
-func newer(a, b Record) bool {
-	if !a.At.Equal(b.At) {
-		return a.At.After(b.At)
+	if !q.To.IsZero() {
+		s.at = q.To.UnixMicro() + 1
 	}
-	return a.ID > b.ID
-}
-
-// stored yields what the disk has, less what this transaction has trimmed.
-func (t *tx) stored(stream string, q Query) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		if t.engine.disk == nil {
-			return
-		}
-		for r, err := range t.engine.disk.records(stream, q) {
-			if err == nil && t.trimmed(stream, r.At) {
-				continue
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
+	if at := q.Before.At.UnixMicro(); q.Before.ID != "" && at < s.at {
+		s.at, s.id = at, q.Before.ID
 	}
+	return s
 }
 
-func (t *tx) trimmed(stream string, at time.Time) bool {
-	for _, c := range t.changes {
-		if c.kind == trimRecords && (c.key == "" || c.key == stream) && at.Before(c.rec.At) {
+// key is the first key after the span, in ascending order.
+func (s span) key() string {
+	return s.prefix + string(binary.BigEndian.AppendUint64(nil, uint64(s.at)^1<<63)) + s.id
+}
+
+// walk yields a tree's records of the span, newest first, until yield returns
+// false. The tree must not change meanwhile.
+func (s span) walk(records *tree, yield func(key string, r Record) bool) {
+	end := s.key()
+	records.Descend(end, func(key string, data []byte) bool {
+		if key == end {
 			return true
 		}
-	}
-	return false
+		if len(key) < len(s.prefix)+8 || key[:len(s.prefix)] != s.prefix {
+			return false
+		}
+		_, at, id := splitRecordKey(key)
+		return at >= s.from && yield(key, record(at, id, data))
+	})
 }
 
-func (t *tx) freshRecords(stream string, q Query) iter.Seq[Record] {
-	return func(yield func(Record) bool) {
-		prefix := streamPrefix(stream)
-		last := prefix + "\xff"
-		if q.Before.ID != "" {
-			last = recordKey(stream, q.Before)
-		}
-		t.state.fresh.Descend(last, func(k string, r freshRecord) bool {
-			if !strings.HasPrefix(k, prefix) {
-				return false
+// trim removes from a tree the records older than before: a stream's, or all
+// streams' if stream is empty.
+func trim(records *tree, stream string, before int64) {
+	var keys []string
+	if stream == "" {
+		records.Scan(func(key string, _ []byte) bool {
+			if _, at, _ := splitRecordKey(key); at < before {
+				keys = append(keys, key)
 			}
-			switch {
-			case q.Before.ID != "" && k == last:
-				return true
-			case !q.To.IsZero() && r.At.After(q.To):
-				return true
-			case !q.From.IsZero() && r.At.Before(q.From):
-				return false
-			}
-			return yield(r.Record)
+			return true
+		})
+	} else {
+		old := span{from: math.MinInt64, at: before, prefix: streamPrefix(stream)}
+		old.walk(records, func(key string, _ Record) bool {
+			keys = append(keys, key)
+			return true
 		})
 	}
+	for _, key := range keys {
+		records.Delete(key)
+	}
+}
+
+// trimTime is the first microsecond that is not older than before.
+func trimTime(before time.Time) int64 {
+	at := before.UnixMicro()
+	if before.Nanosecond()%1000 != 0 {
+		at++
+	}
+	return at
 }
