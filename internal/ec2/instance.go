@@ -2,10 +2,282 @@ package ec2
 
 import (
 	"encoding/json"
+	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
 )
 
-func (s *Service) instanceOperations() []api.Operation { return nil }
+// instance is a virtual machine. Its volumes know that they are attached to it;
+// see volumesOf.
+type instance struct {
+	ID          string
+	Reservation string
+	LaunchIndex int32
+	Image       string
+	Type        string
+	KeyName     string `json:",omitempty"`
+	ClientToken string `json:",omitempty"`
 
-func (s *Service) instanceTasks() map[string]func(*api.Call, json.RawMessage) error { return nil }
+	State types.InstanceStateName
+	// Reason is why; empty while nothing is to be said.
+	Reason stateReason `json:",omitzero"`
+	// Transition is StateTransitionReason.
+	Transition string `json:",omitempty"`
+	// Launched is when the instance last began to start.
+	Launched time.Time
+	// Created is when it was first launched.
+	Created time.Time
+
+	Zone, Subnet, VPC string
+	Tenancy           types.Tenancy
+	// Interface is the primary network interface; gone once terminated.
+	Interface string `json:",omitempty"`
+
+	// What the image said.
+	Architecture, PlatformDetails, UsageOperation string
+	Windows                                       bool `json:",omitempty"`
+	RootDevice                                    string
+	BootMode                                      string `json:",omitempty"`
+
+	Profile  instanceProfile `json:",omitzero"`
+	UserData string          `json:",omitempty"` // base64
+	Metadata metadataOptions
+
+	Cores, ThreadsPerCore int32
+	Credits               string `json:",omitempty"` // CPU credits: "standard", "unlimited"
+	Monitored             bool   `json:",omitempty"` // detailed monitoring
+	EBSOptimized          bool   `json:",omitempty"`
+	Enclaves              bool   `json:",omitempty"`
+	AutoRecovery          string `json:",omitempty"`
+	OnShutdown            types.ShutdownBehavior
+	KeepRunning           bool              `json:",omitempty"` // DisableApiStop
+	KeepAlive             bool              `json:",omitempty"` // DisableApiTermination
+	Reservations          reservationChoice `json:",omitempty"`
+}
+
+// reservationChoice is the preference of CapacityReservationSpecification.
+type reservationChoice string
+
+// instanceProfile is the IAM instance profile whose role the instance has.
+type instanceProfile struct {
+	ARN, ID string
+}
+
+// metadataOptions are the instance metadata service's.
+type metadataOptions struct {
+	Endpoint, IPv6, Tokens, Tags string
+	HopLimit                     int32
+}
+
+// byReservation is the index of instances by the launch that made them.
+const byReservation = "reservation"
+
+var instanceTable = store.NewTable("ec2.instance", store.Index[instance]{
+	Name: byReservation, Keys: func(_ string, i instance) []string { return []string{i.Reservation} },
+})
+
+var instanceListing = listing[instance]{
+	table: instanceTable,
+	kind: identifier{
+		prefix:    "i-",
+		malformed: "InvalidInstanceID.Malformed", malformedText: `Invalid id: "%s"`,
+		missing: "InvalidInstanceID.NotFound", missingText: "The instance ID '%s' does not exist",
+	},
+	id: func(i instance) string { return i.ID },
+	missing: func(ids []string) error {
+		if len(ids) == 1 {
+			return api.Error("InvalidInstanceID.NotFound", "The instance ID '"+ids[0]+"' does not exist")
+		}
+		return api.Error("InvalidInstanceID.NotFound", "The instance IDs '"+strings.Join(ids, ", ")+"' do not exist")
+	},
+}
+
+// getInstance returns one of the account's instances, or EC2's error for an id
+// that is none or belongs to nothing.
+func (s *Service) getInstance(c *api.Call, id string) (instance, error) {
+	return instanceListing.get(c, id)
+}
+
+func (s *Service) putInstance(c *api.Call, i instance) error {
+	return instanceTable.Put(c.Tx, c.Scope(), i.ID, i)
+}
+
+// instancesFor returns the instances of a request's ids, each once.
+func (s *Service) instancesFor(c *api.Call, ids []string) ([]instance, error) {
+	if len(ids) == 0 {
+		return nil, missingParameter("InstanceId")
+	}
+	return instanceListing.rows(c, ids)
+}
+
+// stateCodes are the numbers of the states (EC2 API reference, "InstanceState").
+var stateCodes = map[types.InstanceStateName]int32{
+	types.InstanceStateNamePending:      0,
+	types.InstanceStateNameRunning:      16,
+	types.InstanceStateNameShuttingDown: 32,
+	types.InstanceStateNameTerminated:   48,
+	types.InstanceStateNameStopping:     64,
+	types.InstanceStateNameStopped:      80,
+}
+
+func describeState(name types.InstanceStateName) *types.InstanceState {
+	return &types.InstanceState{Code: aws.Int32(stateCodes[name]), Name: name}
+}
+
+// change is what an operation made of an instance's state.
+func (i instance) change(from types.InstanceStateName) types.InstanceStateChange {
+	return types.InstanceStateChange{
+		InstanceId: aws.String(i.ID), CurrentState: describeState(i.State), PreviousState: describeState(from),
+	}
+}
+
+// gone reports whether the instance is ending or has ended.
+func (i instance) gone() bool {
+	return i.State == types.InstanceStateNameShuttingDown || i.State == types.InstanceStateNameTerminated
+}
+
+// primaryInterface returns the instance's network interface; none is not an error.
+func (s *Service) primaryInterface(c *api.Call, i instance) (networkInterface, bool, error) {
+	if i.Interface == "" {
+		return networkInterface{}, false, nil
+	}
+	n, err := interfaceTable.Get(c.Tx, c.Scope(), i.Interface)
+	return n, err == nil, err
+}
+
+// setInstanceKeys gives the condition keys of an instance (Service
+// Authorization Reference, "Actions, resources, and condition keys for Amazon
+// EC2").
+func setInstanceKeys(c *api.Call, k *access.Context, i instance) {
+	if i.ID != "" {
+		k.Set("ec2:InstanceID", i.ID)
+	}
+	k.Set("ec2:InstanceType", i.Type)
+	k.Set("ec2:AvailabilityZone", i.Zone)
+	if id := zoneID(c, i.Zone); id != "" {
+		k.Set("ec2:AvailabilityZoneId", id)
+	}
+	k.Set("ec2:EbsOptimized", boolKey(i.EBSOptimized))
+	k.Set("ec2:RootDeviceType", "ebs")
+	k.Set("ec2:Tenancy", string(i.Tenancy))
+	k.Set("ec2:InstanceMarketType", "on-demand")
+	k.Set("ec2:MetadataHttpEndpoint", i.Metadata.Endpoint)
+	k.Set("ec2:MetadataHttpTokens", i.Metadata.Tokens)
+	k.Set("ec2:MetadataHttpPutResponseHopLimit", decimal(i.Metadata.HopLimit))
+	if i.Profile.ARN != "" {
+		k.Set("ec2:InstanceProfile", i.Profile.ARN)
+	}
+}
+
+// instanceNeed is a need on an instance that should be there. One that is not
+// is authorized by its ARN alone.
+func (s *Service) instanceNeed(c *api.Call, action, id string) (api.Need, error) {
+	n, err := existingNeed(c, action, types.ResourceTypeInstance, id)
+	if err != nil {
+		return n, err
+	}
+	i, err := s.getInstance(c, id)
+	switch {
+	case err == nil:
+		setInstanceKeys(c, &n.Context, i)
+	case errorCode(err) == "":
+		return n, err
+	}
+	return n, nil
+}
+
+// onInstances is the descriptor of an action on the instances of the request.
+func onInstances[In any](s *Service, action string, ids func(*In) []string) api.Authorize[In] {
+	return func(c *api.Call, in *In) ([]api.Need, error) {
+		if len(ids(in)) == 0 {
+			return nil, missingParameter("InstanceId")
+		}
+		var needs []api.Need
+		for _, id := range ids(in) {
+			n, err := s.instanceNeed(c, action, id)
+			if err != nil {
+				return nil, err
+			}
+			needs = append(needs, n)
+		}
+		return needs, nil
+	}
+}
+
+func (s *Service) instanceOperations() []api.Operation {
+	return []api.Operation{
+		api.Op("RunInstances", s.runInstancesNeeds, s.runInstances),
+		api.Op("StartInstances", onInstances(s, "StartInstances", func(in *ec2.StartInstancesInput) []string { return in.InstanceIds }), s.startInstances),
+		api.Op("StopInstances", onInstances(s, "StopInstances", func(in *ec2.StopInstancesInput) []string { return in.InstanceIds }), s.stopInstances),
+		api.Op("RebootInstances", onInstances(s, "RebootInstances", func(in *ec2.RebootInstancesInput) []string { return in.InstanceIds }), s.rebootInstances),
+		api.Op("TerminateInstances", onInstances(s, "TerminateInstances", func(in *ec2.TerminateInstancesInput) []string { return in.InstanceIds }), s.terminateInstances),
+		api.Read("DescribeInstances", anywhere[ec2.DescribeInstancesInput]("DescribeInstances"), s.describeInstances),
+	}
+}
+
+// The tasks of an instance's life.
+const (
+	runTask       = "ec2.run"
+	startTask     = "ec2.start"
+	stopTask      = "ec2.stop"
+	terminateTask = "ec2.terminate"
+	forgetTask    = "ec2.forget"
+)
+
+// How long an instance stays between two states. AWS takes tens of seconds;
+// what matters is that nobody finds the state reached in the answer to the call.
+const (
+	launchTime   = time.Second
+	shutdownTime = time.Second
+	// remembrance is how long a terminated instance is still described.
+	remembrance = time.Hour
+)
+
+// instanceTask is the payload of tasks about one instance.
+type instanceTask struct {
+	Instance string
+}
+
+func (s *Service) instanceTasks() map[string]func(*api.Call, json.RawMessage) error {
+	return map[string]func(*api.Call, json.RawMessage) error{
+		runTask:       s.onInstance(types.InstanceStateNamePending, s.finishRun),
+		startTask:     s.onInstance(types.InstanceStateNamePending, s.finishStart),
+		stopTask:      s.onInstance(types.InstanceStateNameStopping, s.finishStop),
+		terminateTask: s.onInstance(types.InstanceStateNameShuttingDown, s.finishTermination),
+		forgetTask:    s.onInstance(types.InstanceStateNameTerminated, s.forget),
+	}
+}
+
+// onInstance makes a task that does something to an instance if it still is in
+// the state in which the task was scheduled: a task may run again, and what it
+// was for may have been overtaken.
+func (s *Service) onInstance(in types.InstanceStateName, do func(*api.Call, instance) error) func(*api.Call, json.RawMessage) error {
+	return func(c *api.Call, raw json.RawMessage) error {
+		payload, err := api.DecodePayload[instanceTask](raw)
+		if err != nil {
+			return err
+		}
+		i, err := s.getInstance(c, payload.Instance)
+		switch {
+		case errorCode(err) != "":
+			return nil // it is gone
+		case err != nil:
+			return err
+		case i.State != in:
+			return nil
+		}
+		return do(c, i)
+	}
+}
+
+// later schedules a task about an instance.
+func later(c *api.Call, kind string, i instance, after time.Duration) error {
+	return c.Schedule(kind, i.ID, after, instanceTask{Instance: i.ID})
+}

@@ -79,6 +79,15 @@ func errorCode(err error) string {
 	return answer.ErrorCode()
 }
 
+// errorMessage is the AWS message of an error, empty if it has none.
+func errorMessage(err error) string {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	return answer.ErrorMessage()
+}
+
 // userInitiated is the StateTransitionReason of a stop or termination through
 // the API: "User initiated (2020-04-26 18:28:48 GMT)".
 func userInitiated(at time.Time) string {

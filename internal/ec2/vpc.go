@@ -1,5 +1,166 @@
 package ec2
 
-import "github.com/keyturn/keyturn/internal/api"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 
-func (s *Service) networkOperations() []api.Operation { return nil }
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// vpc is a virtual private cloud.
+type vpc struct {
+	ID          string
+	CIDR        string
+	Association string // id of the CIDR block's association
+	DHCPOptions string
+	Default     bool
+}
+
+// defaultCIDR is every default VPC's (VPC guide, "Default VPC components").
+const defaultCIDR = "172.31.0.0/16"
+
+var vpcTable = store.NewTable[vpc]("ec2.vpc")
+
+// defaultVPCTable holds the id of the scope's default VPC under the row "vpc".
+var defaultVPCTable = store.NewTable[string]("ec2.defaultvpc")
+
+var vpcs = listing[vpc]{
+	table: vpcTable,
+	kind: identifier{
+		prefix: "vpc-", parameter: "vpcId",
+		malformed: "InvalidVpcID.Malformed", malformedText: `Invalid id: "%s" (expecting "vpc-...")`,
+		missing: "InvalidVpcID.NotFound", missingText: "The vpc ID '%s' does not exist",
+	},
+	id:    func(v vpc) string { return v.ID },
+	pages: pageRule{least: 5, most: 1000, ids: "VpcIds"},
+	filters: filterTable[vpc]{
+		"cidr":            func(v vpc) []string { return some(v.CIDR) },
+		"cidr-block":      func(v vpc) []string { return some(v.CIDR) },
+		"cidrBlock":       func(v vpc) []string { return some(v.CIDR) },
+		"dhcp-options-id": func(v vpc) []string { return some(v.DHCPOptions) },
+		"is-default":      func(v vpc) []string { return flag(v.Default) },
+		"isDefault":       func(v vpc) []string { return flag(v.Default) },
+		"state":           func(vpc) []string { return some("available") },
+		"vpc-id":          func(v vpc) []string { return some(v.ID) },
+
+		"cidr-block-association.cidr-block":     func(v vpc) []string { return some(v.CIDR) },
+		"cidr-block-association.association-id": func(v vpc) []string { return some(v.Association) },
+		"cidr-block-association.state":          func(vpc) []string { return some("associated") },
+	}.without("ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-cidr-block-association.ipv6-pool",
+		"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.state"),
+}
+
+func (v vpc) describe(c *api.Call, tags map[string]string) types.Vpc {
+	return types.Vpc{
+		VpcId: aws.String(v.ID), CidrBlock: aws.String(v.CIDR), DhcpOptionsId: aws.String(v.DHCPOptions),
+		CidrBlockAssociationSet: []types.VpcCidrBlockAssociation{{
+			AssociationId: aws.String(v.Association), CidrBlock: aws.String(v.CIDR),
+			CidrBlockState: &types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated},
+		}},
+		InstanceTenancy: types.TenancyDefault, IsDefault: aws.Bool(v.Default), OwnerId: aws.String(c.Account),
+		State: types.VpcStateAvailable, Tags: describeTags(tags),
+	}
+}
+
+// defaultVPC returns the scope's default VPC. Every account has one in every
+// region; here it comes into being with its subnets, gateway, route table and
+// security group when somebody first looks, so a reader may get
+// store.ErrReadOnly and be run again.
+func (s *Service) defaultVPC(c *api.Call) (vpc, error) {
+	id, err := defaultVPCTable.Get(c.Tx, c.Scope(), "vpc")
+	if errors.Is(err, store.ErrNotFound) {
+		return s.createDefaultNetwork(c)
+	}
+	if err != nil {
+		return vpc{}, err
+	}
+	return vpcTable.Get(c.Tx, c.Scope(), id)
+}
+
+// defaultID makes an id for a part of the default network. It follows from the
+// account and the region alone: a denied request that would have made the
+// network is rolled back, and its message must still name the subnet that the
+// next one finds.
+func defaultID(c *api.Call, prefix, part string) string {
+	sum := sha256.Sum256([]byte(c.Account + "/" + c.Region + "/" + prefix + part))
+	return prefix + hex.EncodeToString(sum[:])[:17]
+}
+
+func (s *Service) createDefaultNetwork(c *api.Call) (vpc, error) {
+	v := vpc{
+		ID: defaultID(c, "vpc-", ""), CIDR: defaultCIDR, Default: true,
+		Association: defaultID(c, "vpc-cidr-assoc-", ""), DHCPOptions: defaultID(c, "dopt-", ""),
+	}
+	if err := vpcTable.Put(c.Tx, c.Scope(), v.ID, v); err != nil {
+		return vpc{}, err
+	}
+	if err := defaultVPCTable.Put(c.Tx, c.Scope(), "vpc", v.ID); err != nil {
+		return vpc{}, err
+	}
+	for i, z := range zonesOf(c.Region) {
+		if err := putDefaultSubnet(c, v, z, i); err != nil {
+			return vpc{}, err
+		}
+	}
+	if err := putDefaultGateway(c, v); err != nil {
+		return vpc{}, err
+	}
+	if err := putDefaultRouteTable(c, v); err != nil {
+		return vpc{}, err
+	}
+	return v, putDefaultSecurityGroup(c, v)
+}
+
+func (s *Service) describeVpcs(c *api.Call, in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
+	if _, err := s.defaultVPC(c); err != nil {
+		return nil, err
+	}
+	found, next, err := vpcs.owned(c).find(c, query{in.VpcIds, in.Filters, in.MaxResults, in.NextToken})
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeVpcsOutput{Vpcs: []types.Vpc{}, NextToken: next}
+	for _, v := range found {
+		out.Vpcs = append(out.Vpcs, v.row.describe(c, v.tags))
+	}
+	return out, nil
+}
+
+// owned adds the filter owner-id, whose value is the call's.
+func (l listing[T]) owned(c *api.Call) listing[T] {
+	filters := make(filterTable[T], len(l.filters)+1)
+	for name, values := range l.filters {
+		filters[name] = values
+	}
+	filters["owner-id"] = func(T) []string { return some(c.Account) }
+	l.filters = filters
+	return l
+}
+
+// createDefaultVpc always finds that the account has one: it cannot be deleted here.
+func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*ec2.CreateDefaultVpcOutput, error) {
+	if _, err := s.defaultVPC(c); err != nil {
+		return nil, err
+	}
+	return nil, api.Error("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
+}
+
+func (s *Service) networkOperations() []api.Operation {
+	return []api.Operation{
+		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
+		api.Op("CreateDefaultVpc", func(c *api.Call, _ *ec2.CreateDefaultVpcInput) ([]api.Need, error) {
+			return []api.Need{need(c, "CreateDefaultVpc", types.ResourceTypeVpc, "*")}, nil
+		}, s.createDefaultVpc),
+		api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),
+		api.Read("DescribeInternetGateways", anywhere[ec2.DescribeInternetGatewaysInput]("DescribeInternetGateways"), s.describeInternetGateways),
+		api.Read("DescribeRouteTables", anywhere[ec2.DescribeRouteTablesInput]("DescribeRouteTables"), s.describeRouteTables),
+		api.Read("DescribeNetworkInterfaces", anywhere[ec2.DescribeNetworkInterfacesInput]("DescribeNetworkInterfaces"), s.describeNetworkInterfaces),
+		api.Read("DescribeSecurityGroups", anywhere[ec2.DescribeSecurityGroupsInput]("DescribeSecurityGroups"), s.describeSecurityGroups),
+	}
+}

@@ -169,23 +169,8 @@ func (s *Service) describeAccountAttributes(c *api.Call, in *ec2.DescribeAccount
 
 func (s *Service) placeOperations() []api.Operation {
 	return []api.Operation{
-		describeOperation("DescribeRegions", s.describeRegions),
-		describeOperation("DescribeAvailabilityZones", s.describeAvailabilityZones),
-		describeOperation("DescribeAccountAttributes", s.describeAccountAttributes),
+		api.Read("DescribeRegions", anywhere[ec2.DescribeRegionsInput]("DescribeRegions"), s.describeRegions),
+		api.Read("DescribeAvailabilityZones", anywhere[ec2.DescribeAvailabilityZonesInput]("DescribeAvailabilityZones"), s.describeAvailabilityZones),
+		api.Read("DescribeAccountAttributes", anywhere[ec2.DescribeAccountAttributesInput]("DescribeAccountAttributes"), s.describeAccountAttributes),
 	}
-}
-
-// inRegion is the descriptor of a Describe action: no resource, and the region
-// as condition key.
-func inRegion[In any](action string) api.Authorize[In] {
-	return func(c *api.Call, _ *In) ([]api.Need, error) {
-		n := api.Need{Action: "ec2:" + action, Resource: "*"}
-		n.Context.Set("ec2:Region", c.Region)
-		return []api.Need{n}, nil
-	}
-}
-
-// describeOperation makes a Describe operation with its authorization.
-func describeOperation[In, Out any](name string, do func(*api.Call, *In) (*Out, error)) api.Operation {
-	return api.Read(name, inRegion[In](name), do)
 }

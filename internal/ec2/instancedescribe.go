@@ -1,0 +1,144 @@
+package ec2
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/internal/api"
+)
+
+// instanceView is an instance with what it shows of others.
+type instanceView struct {
+	instance
+	call    *api.Call
+	tags    map[string]string
+	volumes []volume
+	// primary is the network interface, nil once the instance is terminated.
+	primary *networkInterface
+}
+
+func (s *Service) viewInstance(c *api.Call, i instance) (instanceView, error) {
+	v := instanceView{instance: i, call: c}
+	var err error
+	if v.tags, err = tagsOf(c, i.ID); err != nil {
+		return v, err
+	}
+	if v.volumes, err = s.volumesOf(c, i.ID); err != nil {
+		return v, err
+	}
+	n, ok, err := s.primaryInterface(c, i)
+	if ok {
+		v.primary = &n
+	}
+	return v, err
+}
+
+func (s *Service) describeInstance(c *api.Call, i instance) (types.Instance, error) {
+	v, err := s.viewInstance(c, i)
+	if err != nil {
+		return types.Instance{}, err
+	}
+	return v.describe(), nil
+}
+
+func (v instanceView) describe() types.Instance {
+	d := types.Instance{
+		AmiLaunchIndex: aws.Int32(v.LaunchIndex), Architecture: types.ArchitectureValues(v.Architecture),
+		BlockDeviceMappings: v.describeMappings(), BootMode: types.BootModeValues(v.BootMode), ClientToken: aws.String(v.ClientToken),
+		CapacityReservationSpecification: &types.CapacityReservationSpecificationResponse{CapacityReservationPreference: v.reservationPreference()},
+		CpuOptions:                       &types.CpuOptions{CoreCount: aws.Int32(v.Cores), ThreadsPerCore: aws.Int32(v.ThreadsPerCore)},
+		CurrentInstanceBootMode:          v.currentBootMode(), EbsOptimized: aws.Bool(v.EBSOptimized), EnaSupport: aws.Bool(true),
+		EnclaveOptions: &types.EnclaveOptions{Enabled: aws.Bool(v.Enclaves)}, HibernationOptions: &types.HibernationOptions{Configured: aws.Bool(false)},
+		Hypervisor: types.HypervisorTypeXen, ImageId: aws.String(v.Image), InstanceId: aws.String(v.ID), InstanceType: types.InstanceType(v.Type),
+		KeyName: text(v.KeyName), LaunchTime: aws.Time(v.Launched),
+		MaintenanceOptions:        &types.InstanceMaintenanceOptions{AutoRecovery: types.InstanceAutoRecoveryState(either(v.AutoRecovery, "default")), RebootMigration: types.InstanceRebootMigrationStateDefault},
+		MetadataOptions:           v.describeMetadata(),
+		Monitoring:                &types.Monitoring{State: v.monitoring()},
+		NetworkInterfaces:         []types.InstanceNetworkInterface{},
+		NetworkPerformanceOptions: &types.InstanceNetworkPerformanceOptions{BandwidthWeighting: types.InstanceBandwidthWeightingDefault},
+		Operator:                  &types.OperatorResponse{Managed: aws.Bool(false)},
+		Placement: &types.Placement{
+			AvailabilityZone: aws.String(v.Zone), AvailabilityZoneId: text(zoneID(v.call, v.Zone)), GroupName: aws.String(""), Tenancy: v.Tenancy,
+		},
+		PlatformDetails: aws.String(v.PlatformDetails), ProductCodes: []types.ProductCode{}, RootDeviceName: aws.String(v.RootDevice),
+		RootDeviceType: types.DeviceTypeEbs, SecurityGroups: []types.GroupIdentifier{}, State: describeState(v.State),
+		StateReason: v.Reason.describe(), StateTransitionReason: aws.String(v.Transition), Tags: describeTags(v.tags),
+		UsageOperation: aws.String(v.UsageOperation), UsageOperationUpdateTime: aws.Time(v.Created), VirtualizationType: types.VirtualizationTypeHvm,
+		PrivateDnsName: aws.String(""), PublicDnsName: aws.String(""),
+	}
+	if v.Windows {
+		d.Platform = types.PlatformValuesWindows
+	}
+	if v.Profile.ARN != "" {
+		d.IamInstanceProfile = &types.IamInstanceProfile{Arn: aws.String(v.Profile.ARN), Id: aws.String(v.Profile.ID)}
+	}
+	if v.primary != nil {
+		v.describeNetwork(&d, *v.primary)
+	}
+	return d
+}
+
+// describeNetwork adds what the instance has of its interface. A terminated
+// instance has none of it.
+func (v instanceView) describeNetwork(d *types.Instance, n networkInterface) {
+	d.NetworkInterfaces = []types.InstanceNetworkInterface{n.describeForInstance(v.call)}
+	d.PrivateDnsName, d.PrivateIpAddress = aws.String(privateDNSName(v.call.Region, n.PrivateIP)), aws.String(n.PrivateIP)
+	d.PublicDnsName, d.PublicIpAddress = aws.String(publicDNSName(v.call.Region, n.PublicIP)), text(n.PublicIP)
+	d.SecurityGroups, d.SourceDestCheck = describeGroups(n.Groups), aws.Bool(!n.IgnoreAddressChecks)
+	d.SubnetId, d.VpcId = aws.String(n.Subnet), aws.String(n.VPC)
+	d.PrivateDnsNameOptions = &types.PrivateDnsNameOptionsResponse{
+		HostnameType: types.HostnameTypeIpName, EnableResourceNameDnsARecord: aws.Bool(false), EnableResourceNameDnsAAAARecord: aws.Bool(false),
+	}
+}
+
+func (v instanceView) describeMappings() []types.InstanceBlockDeviceMapping {
+	out := []types.InstanceBlockDeviceMapping{}
+	for _, vol := range v.volumes {
+		a, ok := vol.attachmentOf(v.ID)
+		if !ok {
+			continue
+		}
+		out = append(out, types.InstanceBlockDeviceMapping{DeviceName: aws.String(a.Device), Ebs: &types.EbsInstanceBlockDevice{
+			AttachTime: aws.Time(a.At), DeleteOnTermination: aws.Bool(a.DeleteOnTermination),
+			Status: types.AttachmentStatus(a.shownState(v.call.Now)), VolumeId: aws.String(vol.ID),
+		}})
+	}
+	return sortMappings(out, v.RootDevice)
+}
+
+func (v instanceView) describeMetadata() *types.InstanceMetadataOptionsResponse {
+	m := &types.InstanceMetadataOptionsResponse{
+		HttpEndpoint: types.InstanceMetadataEndpointState(v.Metadata.Endpoint), HttpProtocolIpv6: types.InstanceMetadataProtocolState(v.Metadata.IPv6),
+		HttpPutResponseHopLimit: aws.Int32(v.Metadata.HopLimit), HttpTokens: types.HttpTokensState(v.Metadata.Tokens),
+		InstanceMetadataTags: types.InstanceMetadataTagsState(v.Metadata.Tags), State: types.InstanceMetadataOptionsStateApplied,
+	}
+	if v.State == types.InstanceStateNamePending {
+		m.State = types.InstanceMetadataOptionsStatePending
+	}
+	return m
+}
+
+func (v instanceView) monitoring() types.MonitoringState {
+	switch {
+	case !v.Monitored:
+		return types.MonitoringStateDisabled
+	case v.State == types.InstanceStateNamePending:
+		return types.MonitoringStatePending
+	default:
+		return types.MonitoringStateEnabled
+	}
+}
+
+func (v instanceView) reservationPreference() types.CapacityReservationPreference {
+	return types.CapacityReservationPreference(either(string(v.Reservations), string(types.CapacityReservationPreferenceOpen)))
+}
+
+// currentBootMode is how the machine boots, given what the image asks for.
+func (v instanceView) currentBootMode() types.InstanceBootModeValues {
+	t, _ := instanceTypeNamed(v.Type)
+	uefi := v.Architecture == "arm64" || v.BootMode == "uefi" || v.BootMode == "uefi-preferred" && t.Family != nil && t.uefi()
+	if uefi {
+		return types.InstanceBootModeValuesUefi
+	}
+	return types.InstanceBootModeValuesLegacyBios
+}

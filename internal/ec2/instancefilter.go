@@ -1,0 +1,180 @@
+package ec2
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// instanceFilters are the filters of DescribeInstances (EC2 API reference).
+var instanceFilters = interfaceFilters(filterTable[instanceView]{
+	"architecture":                   func(v instanceView) []string { return some(v.Architecture) },
+	"availability-zone":              func(v instanceView) []string { return some(v.Zone) },
+	"availability-zone-id":           func(v instanceView) []string { return some(zoneID(v.call, v.Zone)) },
+	"boot-mode":                      func(v instanceView) []string { return some(v.BootMode) },
+	"client-token":                   func(v instanceView) []string { return some(v.ClientToken) },
+	"current-instance-boot-mode":     func(v instanceView) []string { return some(string(v.currentBootMode())) },
+	"dns-name":                       func(v instanceView) []string { return v.ofInterface(networkInterface.publicName) },
+	"ebs-optimized":                  func(v instanceView) []string { return flag(v.EBSOptimized) },
+	"ena-support":                    func(instanceView) []string { return flag(true) },
+	"enclave-options.enabled":        func(v instanceView) []string { return flag(v.Enclaves) },
+	"hibernation-options.configured": func(instanceView) []string { return flag(false) },
+	"hypervisor":                     func(instanceView) []string { return some("xen") },
+	"iam-instance-profile.arn":       func(v instanceView) []string { return some(v.Profile.ARN) },
+	"iam-instance-profile.id":        func(v instanceView) []string { return some(v.Profile.ID) },
+	"image-id":                       func(v instanceView) []string { return some(v.Image) },
+	"instance-id":                    func(v instanceView) []string { return some(v.ID) },
+	"instance-state-code":            func(v instanceView) []string { return some(decimal(stateCodes[v.State])) },
+	"instance-state-name":            func(v instanceView) []string { return some(string(v.State)) },
+	"instance-type":                  func(v instanceView) []string { return some(v.Type) },
+	"instance.group-id":              func(v instanceView) []string { return v.ofGroups(networkInterface.groupIDs) },
+	"instance.group-name":            func(v instanceView) []string { return v.ofGroups(networkInterface.groupNames) },
+	"ip-address": func(v instanceView) []string {
+		return v.ofInterface(func(n networkInterface, _ string) string { return n.PublicIP })
+	},
+	"key-name":                          func(v instanceView) []string { return some(v.KeyName) },
+	"launch-index":                      func(v instanceView) []string { return some(decimal(v.LaunchIndex)) },
+	"launch-time":                       func(v instanceView) []string { return some(filterTime(v.Launched)) },
+	"maintenance-options.auto-recovery": func(v instanceView) []string { return some(either(v.AutoRecovery, "default")) },
+	"monitoring-state":                  func(v instanceView) []string { return some(string(v.monitoring())) },
+	"network-performance-options.bandwidth-weighting": func(instanceView) []string { return some("default") },
+	"operator.managed": func(instanceView) []string { return flag(false) },
+	"owner-id":         func(v instanceView) []string { return some(v.call.Account) },
+	"platform":         func(v instanceView) []string { return v.platform() },
+	"platform-details": func(v instanceView) []string { return some(v.PlatformDetails) },
+	"private-dns-name": func(v instanceView) []string { return v.ofInterface(networkInterface.privateName) },
+	"private-ip-address": func(v instanceView) []string {
+		return v.ofInterface(func(n networkInterface, _ string) string { return n.PrivateIP })
+	},
+	"reason":               func(v instanceView) []string { return some(v.Transition) },
+	"reservation-id":       func(v instanceView) []string { return some(v.Reservation) },
+	"root-device-name":     func(v instanceView) []string { return some(v.RootDevice) },
+	"root-device-type":     func(instanceView) []string { return some("ebs") },
+	"source-dest-check":    func(v instanceView) []string { return v.addressChecks() },
+	"state-reason-code":    func(v instanceView) []string { return some(v.Reason.Code) },
+	"state-reason-message": func(v instanceView) []string { return some(v.Reason.Message) },
+	"subnet-id": func(v instanceView) []string {
+		return v.ofInterface(func(n networkInterface, _ string) string { return n.Subnet })
+	},
+	"tenancy":                     func(v instanceView) []string { return some(string(v.Tenancy)) },
+	"usage-operation":             func(v instanceView) []string { return some(v.UsageOperation) },
+	"usage-operation-update-time": func(v instanceView) []string { return some(filterTime(v.Created)) },
+	"virtualization-type":         func(instanceView) []string { return some("hvm") },
+	"vpc-id": func(v instanceView) []string {
+		return v.ofInterface(func(n networkInterface, _ string) string { return n.VPC })
+	},
+
+	"block-device-mapping.attach-time": func(v instanceView) []string {
+		return v.ofAttachments(func(a attachment, _ string) string { return filterTime(a.At) })
+	},
+	"block-device-mapping.delete-on-termination": func(v instanceView) []string {
+		return v.ofAttachments(func(a attachment, _ string) string { return boolKey(a.DeleteOnTermination) })
+	},
+	"block-device-mapping.device-name": func(v instanceView) []string {
+		return v.ofAttachments(func(a attachment, _ string) string { return a.Device })
+	},
+	"block-device-mapping.status": func(v instanceView) []string {
+		return v.ofAttachments(func(a attachment, _ string) string { return string(a.shownState(v.call.Now)) })
+	},
+	"block-device-mapping.volume-id": func(v instanceView) []string {
+		return v.ofAttachments(func(_ attachment, volume string) string { return volume })
+	},
+	"capacity-reservation-specification.capacity-reservation-preference": func(v instanceView) []string {
+		return some(string(v.reservationPreference()))
+	},
+	"metadata-options.http-endpoint":               func(v instanceView) []string { return some(v.Metadata.Endpoint) },
+	"metadata-options.http-protocol-ipv4":          func(instanceView) []string { return some("enabled") },
+	"metadata-options.http-protocol-ipv6":          func(v instanceView) []string { return some(v.Metadata.IPv6) },
+	"metadata-options.http-put-response-hop-limit": func(v instanceView) []string { return some(decimal(v.Metadata.HopLimit)) },
+	"metadata-options.http-tokens":                 func(v instanceView) []string { return some(v.Metadata.Tokens) },
+	"metadata-options.instance-metadata-tags":      func(v instanceView) []string { return some(v.Metadata.Tags) },
+	"metadata-options.state":                       func(v instanceView) []string { return some(string(v.describeMetadata().State)) },
+
+	"private-dns-name-options.hostname-type":                        func(instanceView) []string { return some("ip-name") },
+	"private-dns-name-options.enable-resource-name-dns-a-record":    func(instanceView) []string { return flag(false) },
+	"private-dns-name-options.enable-resource-name-dns-aaaa-record": func(instanceView) []string { return flag(false) },
+}).without("affinity", "capacity-reservation-id", "host-id", "instance-lifecycle", "ipv6-address", "kernel-id",
+	"operator.principal", "outpost-arn", "placement-group-name", "placement-partition-number", "product-code",
+	"product-code.type", "ramdisk-id", "requester-id", "spot-instance-request-id", "tpm-support",
+	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
+	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn")
+
+// interfaceFilters adds the filters on an instance's interface, network-interface.…:
+// those of DescribeNetworkInterfaces under a prefix.
+func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
+	for name, values := range interfaces.filters {
+		if values == nil {
+			t["network-interface."+name] = nil
+			continue
+		}
+		t["network-interface."+name] = func(v instanceView) []string {
+			if v.primary == nil {
+				return nil
+			}
+			return values(*v.primary)
+		}
+	}
+	named := func(name string, value func(networkInterface, string) string) {
+		t["network-interface."+name] = func(v instanceView) []string { return v.ofInterface(value) }
+	}
+	named("private-dns-name", networkInterface.privateName)
+	named("addresses.private-dns-name", networkInterface.privateName)
+	named("association.public-dns-name", networkInterface.publicName)
+	named("addresses.association.public-dns-name", networkInterface.publicName)
+	named("public-dns-name", networkInterface.publicName)
+	for _, name := range []string{"owner-id", "attachment.instance-owner-id"} {
+		t["network-interface."+name] = func(v instanceView) []string { return some(v.call.Account) }
+	}
+	t["network-interface.attachment.network-card-index"] = func(instanceView) []string { return some("0") }
+	return t.without("network-interface.addresses.association.allocation-id", "network-interface.addresses.association.association-id",
+		"network-interface.addresses.association.carrier-ip", "network-interface.addresses.association.customer-owned-ip",
+		"network-interface.addresses.association.ip-owner-id", "network-interface.association.carrier-ip",
+		"network-interface.association.customer-owned-ip", "network-interface.association.ip-owner-id",
+		"network-interface.deny-all-igw-traffic", "network-interface.ipv4-prefixes.ipv4-prefix", "network-interface.ipv6-address",
+		"network-interface.ipv6-addresses.is-primary-ipv6", "network-interface.ipv6-native", "network-interface.ipv6-prefixes.ipv6-prefix",
+		"network-interface.outpost-arn", "network-interface.tag-key", "network-interface.tag-value")
+}
+
+func (n networkInterface) privateName(region string) string {
+	return privateDNSName(region, n.PrivateIP)
+}
+func (n networkInterface) publicName(region string) string { return publicDNSName(region, n.PublicIP) }
+
+// ofInterface gives something of the instance's interface; a terminated
+// instance has none.
+func (v instanceView) ofInterface(value func(n networkInterface, region string) string) []string {
+	if v.primary == nil {
+		return nil
+	}
+	return some(value(*v.primary, v.call.Region))
+}
+
+func (v instanceView) ofGroups(values func(networkInterface) []string) []string {
+	if v.primary == nil {
+		return nil
+	}
+	return values(*v.primary)
+}
+
+func (v instanceView) ofAttachments(value func(a attachment, volume string) string) []string {
+	var values []string
+	for _, vol := range v.volumes {
+		if a, ok := vol.attachmentOf(v.ID); ok {
+			values = append(values, value(*a, vol.ID))
+		}
+	}
+	return values
+}
+
+// platform is the value under the filter platform, which knows only Windows.
+func (v instanceView) platform() []string {
+	if !v.Windows {
+		return nil
+	}
+	return some(string(types.PlatformValuesWindows))
+}
+
+func (v instanceView) addressChecks() []string {
+	if v.primary == nil {
+		return nil
+	}
+	return flag(!v.primary.IgnoreAddressChecks)
+}

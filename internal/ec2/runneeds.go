@@ -1,0 +1,165 @@
+package ec2
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+)
+
+// runInstancesNeeds authorizes a launch on everything that it makes or uses
+// (Service Authorization Reference, "Actions, resources, and condition keys for
+// Amazon EC2", RunInstances). What the request names and is not there is
+// authorized by its ARN, so that a caller without permission learns nothing.
+func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]api.Need, error) {
+	c.Event.RequestParameters = runParameters(in)
+	p, err := s.sketchLaunch(c, in)
+	if err != nil {
+		return nil, err
+	}
+	r, _ := networkRequestOf(in) // a contradiction is told after authorization
+	var needs []api.Need
+	for _, some := range []func() ([]api.Need, error){
+		func() ([]api.Need, error) { return p.instanceNeeds(c, in), nil },
+		func() ([]api.Need, error) { return p.imageNeeds(c, in) },
+		func() ([]api.Need, error) { return p.subnetNeeds(c, r) },
+		func() ([]api.Need, error) { return p.interfaceNeeds(c), nil },
+		func() ([]api.Need, error) { return p.groupNeeds(c, r) },
+		func() ([]api.Need, error) { return keyPairNeeds(c, in.KeyName) },
+		func() ([]api.Need, error) { return s.volumeNeeds(c, p) },
+	} {
+		more, err := some()
+		if err != nil {
+			return nil, err
+		}
+		needs = append(needs, more...)
+	}
+	if p.role != "" {
+		needs = append(needs, passRole(c, p.role))
+	}
+	return append(needs, tagNeeds(c, "RunInstances", in.TagSpecifications)...), nil
+}
+
+func (p launchPlan) instanceNeeds(c *api.Call, in *ec2.RunInstancesInput) []api.Need {
+	n := need(c, "RunInstances", types.ResourceTypeInstance, "*")
+	i := p.instance
+	i.Type = either(i.Type, either(string(in.InstanceType), defaultInstanceType))
+	setInstanceKeys(c, &n.Context, i)
+	setRequestTags(&n.Context, specTags(in.TagSpecifications, types.ResourceTypeInstance))
+	return []api.Need{n}
+}
+
+func (p launchPlan) imageNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]api.Need, error) {
+	if aws.ToString(in.ImageId) == "" {
+		return nil, missingParameter("ImageId")
+	}
+	n, err := existingNeed(c, "RunInstances", types.ResourceTypeImage, *in.ImageId)
+	n.Context.Set("ec2:ImageID", *in.ImageId)
+	n.Context.Set("ec2:ImageType", "machine")
+	n.Context.Set("ec2:RootDeviceType", "ebs")
+	if p.image.ID != "" {
+		n.Account = p.image.Owner
+		n.Context.Set("ec2:Owner", either(p.image.OwnerAlias, p.image.Owner))
+		n.Context.Set("ec2:Public", boolKey(p.image.Share.Public))
+	}
+	return []api.Need{n}, err
+}
+
+func (p launchPlan) subnetNeeds(c *api.Call, r networkRequest) ([]api.Need, error) {
+	id := either(p.subnet.ID, aws.ToString(r.subnet))
+	if id == "" {
+		return nil, nil
+	}
+	n, err := existingNeed(c, "RunInstances", types.ResourceTypeSubnet, id)
+	n.Context.Set("ec2:SubnetID", id)
+	p.setPlaceKeys(c, &n.Context)
+	return []api.Need{n}, err
+}
+
+// setPlaceKeys gives the condition keys of where the launch stands.
+func (p launchPlan) setPlaceKeys(c *api.Call, k *access.Context) {
+	if p.subnet.ID == "" {
+		return
+	}
+	k.Set("ec2:AvailabilityZone", p.subnet.Zone)
+	k.Set("ec2:Vpc", c.ARN("ec2", "vpc/"+p.subnet.VPC))
+}
+
+func (p launchPlan) interfaceNeeds(c *api.Call) []api.Need {
+	n := need(c, "RunInstances", types.ResourceTypeNetworkInterface, "*")
+	p.setPlaceKeys(c, &n.Context)
+	n.Context.Set("ec2:AssociatePublicIpAddress", boolKey(p.publicIP))
+	if p.subnet.ID != "" {
+		n.Context.Set("ec2:Subnet", c.ARN("ec2", "subnet/"+p.subnet.ID))
+	}
+	setRequestTags(&n.Context, p.tags[types.ResourceTypeNetworkInterface])
+	return []api.Need{n}
+}
+
+func (p launchPlan) groupNeeds(c *api.Call, r networkRequest) ([]api.Need, error) {
+	ids := r.groupIDs
+	if len(p.groups) > 0 {
+		ids = nil
+		for _, g := range p.groups {
+			ids = append(ids, g.ID)
+		}
+	}
+	var needs []api.Need
+	for _, id := range ids {
+		n, err := existingNeed(c, "RunInstances", types.ResourceTypeSecurityGroup, id)
+		if err != nil {
+			return nil, err
+		}
+		n.Context.Set("ec2:SecurityGroupID", id)
+		p.setPlaceKeys(c, &n.Context)
+		needs = append(needs, n)
+	}
+	return needs, nil
+}
+
+func keyPairNeeds(c *api.Call, name *string) ([]api.Need, error) {
+	if aws.ToString(name) == "" {
+		return nil, nil
+	}
+	n := need(c, "RunInstances", types.ResourceTypeKeyPair, *name)
+	n.Context.Set("ec2:KeyPairName", *name)
+	k, err := keyPairNamed(c, *name)
+	switch {
+	case err == nil:
+		tags, err := tagsOf(c, k.ID)
+		if err != nil {
+			return nil, err
+		}
+		n.Context.Set("ec2:KeyPairType", k.Type)
+		setResourceTags(&n.Context, tags)
+	case errorCode(err) == "":
+		return nil, err
+	}
+	return []api.Need{n}, nil
+}
+
+// volumeNeeds authorizes each volume as it would come out, and each snapshot
+// that the launch makes one from.
+func (s *Service) volumeNeeds(c *api.Call, p launchPlan) ([]api.Need, error) {
+	var needs []api.Need
+	for _, planned := range p.volumes {
+		n := need(c, "RunInstances", types.ResourceTypeVolume, "*")
+		v, err := s.planVolume(c, planned.spec)
+		switch {
+		case err == nil:
+			setVolumeKeys(c, &n.Context, v)
+		case errorCode(err) == "":
+			return nil, err
+		default:
+			n.Context.Set("ec2:Encrypted", boolKey(aws.ToBool(planned.spec.Encrypted)))
+		}
+		setRequestTags(&n.Context, planned.spec.Tags)
+		needs = append(needs, n)
+	}
+	if len(needs) == 0 {
+		needs = append(needs, need(c, "RunInstances", types.ResourceTypeVolume, "*"))
+	}
+	return needs, nil
+}

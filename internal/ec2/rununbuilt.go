@@ -1,0 +1,95 @@
+package ec2
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/internal/api"
+)
+
+// refuseUnbuilt refuses the parameters of a launch that ask for what is not
+// there. Where the thing asked for is one that a user makes first (a launch
+// template), nobody has made one, and AWS's answer is that it does not exist.
+func refuseUnbuilt(in *ec2.RunInstancesInput) error {
+	if err := refuseMissing(in); err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		name  string
+		asked bool
+	}{
+		{"AdditionalInfo", in.AdditionalInfo != nil},
+		{"CapacityReservationSpecification.CapacityReservationTarget", in.CapacityReservationSpecification != nil && in.CapacityReservationSpecification.CapacityReservationTarget != nil},
+		{"CpuOptions.AmdSevSnp", in.CpuOptions != nil && in.CpuOptions.AmdSevSnp == types.AmdSevSnpSpecificationEnabled},
+		{"CpuOptions.NestedVirtualization", in.CpuOptions != nil && in.CpuOptions.NestedVirtualization == types.NestedVirtualizationSpecificationEnabled},
+		{"ElasticGpuSpecification", len(in.ElasticGpuSpecification) > 0},
+		{"ElasticInferenceAccelerator", len(in.ElasticInferenceAccelerators) > 0},
+		{"EnablePrimaryIpv6", aws.ToBool(in.EnablePrimaryIpv6)},
+		{"HibernationOptions", in.HibernationOptions != nil && aws.ToBool(in.HibernationOptions.Configured)},
+		{"InstanceMarketOptions", in.InstanceMarketOptions != nil},
+		{"Ipv6AddressCount", aws.ToInt32(in.Ipv6AddressCount) > 0},
+		{"Ipv6Address", len(in.Ipv6Addresses) > 0},
+		{"KernelId", in.KernelId != nil},
+		{"RamdiskId", in.RamdiskId != nil},
+		{"LicenseSpecification", len(in.LicenseSpecifications) > 0},
+		{"NetworkPerformanceOptions", in.NetworkPerformanceOptions != nil && in.NetworkPerformanceOptions.BandwidthWeighting != types.InstanceBandwidthWeightingDefault},
+		{"Operator", in.Operator != nil},
+		{"PrivateDnsNameOptions", in.PrivateDnsNameOptions != nil && !defaultNames(in.PrivateDnsNameOptions)},
+		{"SecondaryInterface", len(in.SecondaryInterfaces) > 0},
+	} {
+		if p.asked {
+			return notBuilt(p.name)
+		}
+	}
+	return refuseUnbuiltPlacement(in.Placement)
+}
+
+func defaultNames(o *types.PrivateDnsNameOptionsRequest) bool {
+	return o.HostnameType != types.HostnameTypeResourceName && !aws.ToBool(o.EnableResourceNameDnsARecord) && !aws.ToBool(o.EnableResourceNameDnsAAAARecord)
+}
+
+func refuseMissing(in *ec2.RunInstancesInput) error {
+	if t := in.LaunchTemplate; t != nil {
+		switch {
+		case t.LaunchTemplateId != nil && t.LaunchTemplateName != nil:
+			return invalidCombination("You must specify either a launch template ID or a launch template name, but not both.")
+		case t.LaunchTemplateId != nil:
+			return api.Error("InvalidLaunchTemplateId.NotFound", fmt.Sprintf("The specified launch template, with template ID %s, does not exist.", *t.LaunchTemplateId))
+		default:
+			return api.Error("InvalidLaunchTemplateName.NotFoundException", fmt.Sprintf("The specified launch template, with template name %s, does not exist.", aws.ToString(t.LaunchTemplateName)))
+		}
+	}
+	if p := in.Placement; p != nil {
+		switch {
+		case aws.ToString(p.GroupName) != "":
+			return api.Error("InvalidPlacementGroup.Unknown", fmt.Sprintf("The Placement Group '%s' is unknown.", *p.GroupName))
+		case aws.ToString(p.GroupId) != "":
+			return api.Error("InvalidPlacementGroupId.NotFound", fmt.Sprintf("The Placement Group '%s' does not exist.", *p.GroupId))
+		case aws.ToString(p.HostId) != "":
+			return api.Error("InvalidHostID.NotFound", fmt.Sprintf("The specified host ID '%s' does not exist", *p.HostId))
+		}
+	}
+	return nil
+}
+
+func refuseUnbuiltPlacement(p *types.Placement) error {
+	if p == nil {
+		return nil
+	}
+	switch {
+	case p.Affinity != nil && *p.Affinity != "default":
+		return notBuilt("Placement.Affinity")
+	case p.HostResourceGroupArn != nil:
+		return notBuilt("Placement.HostResourceGroupArn")
+	case p.PartitionNumber != nil:
+		return notBuilt("Placement.PartitionNumber")
+	case p.SpreadDomain != nil:
+		return notBuilt("Placement.SpreadDomain")
+	case p.Tenancy == types.TenancyHost:
+		return notBuilt("Placement.Tenancy")
+	}
+	return nil
+}
