@@ -2,7 +2,6 @@ package ec2
 
 import (
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -161,6 +160,3 @@ func some(values ...string) []string {
 	}
 	return have
 }
-
-// filterTime is a time as EC2's filters write it: 2026-09-29T11:04:43.305Z.
-func filterTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

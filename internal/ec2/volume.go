@@ -74,7 +74,19 @@ func (s *Service) volumeOperations() []api.Operation {
 	return append(s.ebsDefaultOperations(), []api.Operation{
 		api.Op("CreateVolume", s.createVolumeNeeds, s.createVolume),
 		api.Op("DeleteVolume", s.deleteVolumeNeeds, s.deleteVolume),
+		api.Op("AttachVolume", s.attachVolumeNeeds, s.attachVolume),
+		api.Op("DetachVolume", s.detachVolumeNeeds, s.detachVolume),
+		api.Op("ModifyVolume", s.modifyVolumeNeeds, s.modifyVolume),
+		api.Op("ModifyVolumeAttribute",
+			onVolume(s, "ModifyVolumeAttribute", func(in *ec2.ModifyVolumeAttributeInput) *string { return in.VolumeId }), s.modifyVolumeAttribute),
+		api.Op("EnableVolumeIO",
+			onVolume(s, "EnableVolumeIO", func(in *ec2.EnableVolumeIOInput) *string { return in.VolumeId }), s.enableVolumeIO),
 		api.Read("DescribeVolumes", anywhere[ec2.DescribeVolumesInput]("DescribeVolumes"), s.describeVolumes),
+		api.Read("DescribeVolumeStatus", anywhere[ec2.DescribeVolumeStatusInput]("DescribeVolumeStatus"), s.describeVolumeStatus),
+		api.Read("DescribeVolumeAttribute",
+			onVolume(s, "DescribeVolumeAttribute", func(in *ec2.DescribeVolumeAttributeInput) *string { return in.VolumeId }), s.describeVolumeAttribute),
+		api.Read("DescribeVolumesModifications",
+			anywhere[ec2.DescribeVolumesModificationsInput]("DescribeVolumesModifications"), s.describeVolumesModifications),
 	}...)
 }
 
