@@ -71,10 +71,10 @@ func (p *resourcePattern) match(r *resource) bool {
 	if p.all {
 		return true
 	}
-	if p.isARN && r.isARN && p.arn.match(&r.parts) {
-		return true
+	if !p.isARN {
+		return p.encoded == r.text || holdsWildcard(p.encoded) && matchLoose(p.encoded, r.text)
 	}
-	if !p.isARN && p.encoded == r.text {
+	if r.isARN && p.arn.match(&r.parts) {
 		return true
 	}
 	// An asterisk goes beyond a colon only if the text has colons to spare.

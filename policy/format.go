@@ -100,7 +100,9 @@ var iamPaths = []string{
 }
 
 func pathMessage(parts []string) string {
-	if parts[2] != "iam" || len(parts) < 6 || parts[5] == "*" {
+	// The root user is not in IAM's own list, but in AWS's own policies, such as
+	// IAMAuditRootUserCredentials.
+	if parts[2] != "iam" || len(parts) < 6 || parts[5] == "*" || parts[5] == "root" {
 		return ""
 	}
 	kind, _, _ := strings.Cut(parts[5], "/")

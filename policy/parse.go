@@ -130,14 +130,14 @@ func (b *builder) element(s *Statement, m member) (err error) {
 		s.present |= hasNotPrincipal
 		s.notPrincipals, err = b.principals(m)
 	case ActionElement, NotActionElement:
-		s.present |= hasAction
 		s.notAction = Element(m.key) == NotActionElement
 		s.actionList, err = b.strings(m.value, m.key)
 		s.actions = newActions(s.actionList)
+		s.present |= presentIf(hasAction, s.actionList)
 	case ResourceElement, NotResourceElement:
-		s.present |= hasResource
 		s.notResource = Element(m.key) == NotResourceElement
 		s.resourceList, err = b.strings(m.value, m.key)
+		s.present |= presentIf(hasResource, s.resourceList)
 		for _, r := range s.resourceList {
 			s.resources = append(s.resources, newResourceMatcher(r, b.policy.version))
 		}
@@ -148,6 +148,15 @@ func (b *builder) element(s *Statement, m member) (err error) {
 		return b.fail(m.start, "a statement has no element %q", m.key)
 	}
 	return err
+}
+
+// presentIf counts an empty list as no list, so that an empty NotAction is not
+// everything.
+func presentIf(p presence, list []string) presence {
+	if len(list) == 0 {
+		return 0
+	}
+	return p
 }
 
 // strings reads a string or a list of strings.

@@ -23,7 +23,7 @@ type Statement struct {
 	present       presence
 }
 
-// presence tells the elements that a statement has, even if empty.
+// presence tells the elements that a statement has.
 type presence uint8
 
 const (

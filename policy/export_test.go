@@ -1,0 +1,21 @@
+package policy
+
+// MatchGlob matches a pattern with * and ? as StringLike does.
+func MatchGlob(pattern, text string) bool {
+	g := newGlob(encodeWildcards.Replace(pattern))
+	return g.match(text)
+}
+
+// MatchResource matches a pattern as a Resource element does.
+func MatchResource(pattern, text string) bool {
+	p := newResourcePattern(encodeWildcards.Replace(pattern))
+	r := newResource(text)
+	return p.match(&r)
+}
+
+// MatchAction matches a pattern as an Action element does.
+func MatchAction(pattern, text string) bool {
+	a := newActions([]string{pattern})
+	env := NewEnv(text, "*", nil, nil)
+	return a.match(&env)
+}
