@@ -107,13 +107,13 @@ func get[T interface{ held() holder }](tx store.Tx, s store.Scope, t *store.Tabl
 	return row, err
 }
 
-// taken reports whether a row of that name is there, in whatever case.
-func taken[T any](tx store.Tx, s store.Scope, t *store.Table[T], name string) (bool, error) {
-	_, err := t.Get(tx, s, rowID(name))
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+// free returns otherwise if the name is taken, in whatever case.
+func free[T any](c *api.Call, t *store.Table[T], name string, otherwise error) error {
+	_, err := t.Get(c.Tx, c.Global(), rowID(name))
+	if err == nil {
+		return otherwise
 	}
-	return err == nil, err
+	return ignoreNotFound(err)
 }
 
 // first returns the first row of a sequence, or ErrNotFound.

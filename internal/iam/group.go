@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -67,8 +66,8 @@ func (g group) describe(c *api.Call) types.Group {
 
 func (s *Service) createGroup(c *api.Call, in *iam.CreateGroupInput) (*iam.CreateGroupOutput, error) {
 	g := group{holder{Name: value(in.GroupName), Path: pathOr(in.Path), ID: newID(c, groupPrefix), Created: c.Now}}
-	if there, err := taken(c.Tx, c.Global(), groups, g.Name); err != nil || there {
-		return nil, errors.Join(err, exists("Group with name %s already exists.", g.Name))
+	if err := free(c, groups, g.Name, exists("Group with name %s already exists.", g.Name)); err != nil {
+		return nil, err
 	}
 	if err := room(c, groups, "GroupsPerAccount", groupsMax); err != nil {
 		return nil, err
@@ -130,8 +129,8 @@ func (s *Service) updateGroup(c *api.Call, in *iam.UpdateGroupInput) (*iam.Updat
 	old := g.Name
 	g.rename(in.NewGroupName, in.NewPath)
 	if rowID(old) != rowID(g.Name) {
-		if there, err := taken(c.Tx, c.Global(), groups, g.Name); err != nil || there {
-			return nil, errors.Join(err, exists("Group with name %s already exists.", g.Name))
+		if err := free(c, groups, g.Name, exists("Group with name %s already exists.", g.Name)); err != nil {
+			return nil, err
 		}
 		if err := groups.Delete(c.Tx, c.Global(), rowID(old)); err != nil {
 			return nil, err

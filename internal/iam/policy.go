@@ -274,8 +274,8 @@ func (s *Service) createPolicy(c *api.Call, in *iam.CreatePolicyInput) (*iam.Cre
 		Created: c.Now, Updated: c.Now, Default: 1, Last: 1, Versions: []policyVersion{{1, c.Now}},
 	}
 	p.arn = arn(c, "policy", p.Path, p.Name)
-	if there, err := taken(c.Tx, c.Global(), policies, p.Name); err != nil || there {
-		return nil, errors.Join(err, exists("A policy called %s already exists. Duplicate names are not allowed.", p.Name))
+	if err := free(c, policies, p.Name, exists("A policy called %s already exists. Duplicate names are not allowed.", p.Name)); err != nil {
+		return nil, err
 	}
 	if err := room(c, policies, "PoliciesPerAccount", policiesMax); err != nil {
 		return nil, err

@@ -130,8 +130,8 @@ func (s *Service) createInstanceProfile(c *api.Call, in *iam.CreateInstanceProfi
 	if p.Tags, err = newTags(in.Tags, false); err != nil {
 		return nil, err
 	}
-	if there, err := taken(c.Tx, c.Global(), profiles, p.Name); err != nil || there {
-		return nil, errors.Join(err, exists("Instance Profile %s already exists.", p.Name))
+	if err := free(c, profiles, p.Name, exists("Instance Profile %s already exists.", p.Name)); err != nil {
+		return nil, err
 	}
 	if err := room(c, profiles, "InstanceProfilesPerAccount", profilesMax); err != nil {
 		return nil, err

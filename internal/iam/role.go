@@ -133,8 +133,8 @@ func (s *Service) createRole(c *api.Call, in *iam.CreateRoleInput) (*iam.CreateR
 
 // putNewRole writes a role and its trust policy, if there is room and the name is free.
 func putNewRole(c *api.Call, r role, trust string) error {
-	if there, err := taken(c.Tx, c.Global(), roles, r.Name); err != nil || there {
-		return errors.Join(err, exists("Role with name %s already exists.", r.Name))
+	if err := free(c, roles, r.Name, exists("Role with name %s already exists.", r.Name)); err != nil {
+		return err
 	}
 	if err := room(c, roles, "RolesPerAccount", rolesMax); err != nil {
 		return err

@@ -51,7 +51,8 @@ func (s *Service) Operations() []api.Operation {
 	return slices.Concat(
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
 		s.keyOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
-		s.inlineOperations(), s.boundaryOperations(),
+		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
+		s.accountOperations(),
 	)
 }
 

@@ -156,8 +156,8 @@ func (s *Service) createUser(c *api.Call, in *iam.CreateUserInput) (*iam.CreateU
 	if err != nil {
 		return nil, err
 	}
-	if there, err := taken(c.Tx, c.Global(), users, h.Name); err != nil || there {
-		return nil, errors.Join(err, exists("User with name %s already exists.", h.Name))
+	if err := free(c, users, h.Name, exists("User with name %s already exists.", h.Name)); err != nil {
+		return nil, err
 	}
 	if err := room(c, users, "UsersPerAccount", usersMax); err != nil {
 		return nil, err
@@ -226,8 +226,8 @@ func (s *Service) updateUser(c *api.Call, in *iam.UpdateUserInput) (*iam.UpdateU
 	old := u.Name
 	u.rename(in.NewUserName, in.NewPath)
 	if rowID(old) != rowID(u.Name) {
-		if there, err := taken(c.Tx, c.Global(), users, u.Name); err != nil || there {
-			return nil, errors.Join(err, exists("User with name %s already exists.", u.Name))
+		if err := free(c, users, u.Name, exists("User with name %s already exists.", u.Name)); err != nil {
+			return nil, err
 		}
 		if err := users.Delete(c.Tx, c.Global(), rowID(old)); err != nil {
 			return nil, err

@@ -1,0 +1,127 @@
+package iam
+
+import (
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
+)
+
+// alias is a row of its table, which lies outside of the accounts: an alias is
+// unique among all of them. An account has one at most.
+type alias struct{ Alias, Account string }
+
+var aliases = store.NewTable("iam.alias", store.Index[alias]{
+	Name: "account", Keys: func(_ string, a alias) []string { return []string{a.Account} },
+})
+
+func (s *Service) accountOperations() []api.Operation {
+	return []api.Operation{
+		op("CreateAccountAlias", everywhere, s.createAccountAlias),
+		read("ListAccountAliases", everywhere, s.listAccountAliases),
+		op("DeleteAccountAlias", everywhere, s.deleteAccountAlias),
+		read("GetAccountSummary", everywhere, s.getAccountSummary),
+	}
+}
+
+func aliasOf(c *api.Call) (string, error) {
+	a, err := first(aliases.Find(c.Tx, outside, "account", c.Account))
+	return a.Alias, ignoreNotFound(err)
+}
+
+// createAccountAlias takes the place of the alias that the account had.
+func (s *Service) createAccountAlias(c *api.Call, in *iam.CreateAccountAliasInput) (*iam.CreateAccountAliasOutput, error) {
+	name := value(in.AccountAlias)
+	other, err := aliases.Get(c.Tx, outside, name)
+	if err == nil && other.Account != c.Account {
+		return nil, exists("The account alias %s already exists.", name)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	old, err := aliasOf(c)
+	if err != nil {
+		return nil, err
+	}
+	if old != "" {
+		if err := aliases.Delete(c.Tx, outside, old); err != nil {
+			return nil, err
+		}
+	}
+	return &iam.CreateAccountAliasOutput{}, aliases.Put(c.Tx, outside, name, alias{Alias: name, Account: c.Account})
+}
+
+func (s *Service) listAccountAliases(c *api.Call, in *iam.ListAccountAliasesInput) (*iam.ListAccountAliasesOutput, error) {
+	var all []string
+	if a, err := aliasOf(c); err != nil {
+		return nil, err
+	} else if a != "" {
+		all = append(all, a)
+	}
+	p, err := paginate(all, func(s string) string { return s }, in.Marker, in.MaxItems)
+	return &iam.ListAccountAliasesOutput{AccountAliases: p.items, IsTruncated: p.truncated, Marker: p.marker}, err
+}
+
+func (s *Service) deleteAccountAlias(c *api.Call, in *iam.DeleteAccountAliasInput) (*iam.DeleteAccountAliasOutput, error) {
+	a, err := aliases.Get(c.Tx, outside, value(in.AccountAlias))
+	if errors.Is(err, store.ErrNotFound) || err == nil && a.Account != c.Account {
+		return nil, notFound("The account alias %s cannot be found.", value(in.AccountAlias))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &iam.DeleteAccountAliasOutput{}, aliases.Delete(c.Tx, outside, a.Alias)
+}
+
+// count is how many rows a table has in the account.
+func count[T any](c *api.Call, t *store.Table[T]) (int32, error) {
+	var n int32
+	for _, err := range t.All(c.Tx, c.Global()) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// getAccountSummary counts what there is, and names the quotas (IAM API
+// reference, "GetAccountSummary").
+func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
+	m := map[string]int32{
+		"UsersQuota": usersMax, "GroupsQuota": groupsMax, "RolesQuota": rolesMax, "InstanceProfilesQuota": profilesMax,
+		"PoliciesQuota": policiesMax, "PolicySizeQuota": managedMax, "VersionsPerPolicyQuota": versionsMax,
+		"PolicyVersionsInUseQuota": 10000, "UserPolicySizeQuota": int32(userKind.inlineQuota),
+		"GroupPolicySizeQuota": int32(groupKind.inlineQuota), "RolePolicySizeQuota": int32(roleKind.inlineQuota),
+		"AssumeRolePolicySizeQuota": trustMax, "AttachedPoliciesPerUserQuota": attachMax, "AttachedPoliciesPerGroupQuota": attachMax,
+		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
+		"SigningCertificatesPerUserQuota": 2, "ServerCertificatesQuota": 20, "GlobalEndpointTokenVersion": 1,
+		// What this account has none of.
+		"ServerCertificates": 0, "Providers": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0,
+		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
+	}
+	var errs [5]error
+	m["Users"], errs[0] = count(c, users)
+	m["Groups"], errs[1] = count(c, groups)
+	m["Roles"], errs[2] = count(c, roles)
+	m["InstanceProfiles"], errs[3] = count(c, profiles)
+	own, err := collect(policies.All(c.Tx, c.Global()), nil)
+	errs[4] = err
+	m["Policies"] = int32(len(own))
+	m["PolicyVersionsInUse"] = 0
+	for _, p := range own {
+		m["PolicyVersionsInUse"] += int32(len(p.Versions))
+	}
+	m["AccountAccessKeysPresent"] = 0
+	if held, err := keysOf(c.Tx, c.Account); err != nil {
+		return nil, err
+	} else if len(held) > 0 {
+		m["AccountAccessKeysPresent"] = 1
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	return &iam.GetAccountSummaryOutput{SummaryMap: m}, nil
+}
