@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -42,10 +43,26 @@ type snapshot struct {
 var snapshotTable = store.NewTable[snapshot]("ec2.snapshot")
 
 func (s *Service) snapshotOperations() []api.Operation {
-	return []api.Operation{}
+	return []api.Operation{
+		api.Op("CreateSnapshot", s.createSnapshotNeeds, s.createSnapshot),
+		api.Op("CreateSnapshots", s.createSnapshotsNeeds, s.createSnapshots),
+		api.Op("CopySnapshot", s.copySnapshotNeeds, s.copySnapshot),
+		api.Op("DeleteSnapshot", onSnapshot(s, "DeleteSnapshot", func(in *ec2.DeleteSnapshotInput) *string { return in.SnapshotId }), s.deleteSnapshot),
+		api.Op("ModifySnapshotAttribute", s.modifySnapshotAttributeNeeds, s.modifySnapshotAttribute),
+		api.Op("ResetSnapshotAttribute",
+			onSnapshot(s, "ResetSnapshotAttribute", func(in *ec2.ResetSnapshotAttributeInput) *string { return in.SnapshotId }), s.resetSnapshotAttribute),
+		api.Read("DescribeSnapshots", anywhere[ec2.DescribeSnapshotsInput]("DescribeSnapshots"), s.describeSnapshots),
+		api.Read("DescribeSnapshotAttribute",
+			onSnapshot(s, "DescribeSnapshotAttribute", func(in *ec2.DescribeSnapshotAttributeInput) *string { return in.SnapshotId }), s.describeSnapshotAttribute),
+	}
 }
 
-func (s *Service) snapshotTasks() map[string]func(*api.Call, json.RawMessage) error { return nil }
+func (s *Service) snapshotTasks() map[string]func(*api.Call, json.RawMessage) error {
+	return map[string]func(*api.Call, json.RawMessage) error{
+		completeSnapshotTask: s.onPendingSnapshot(s.completeSnapshot),
+		copySnapshotTask:     s.onPendingSnapshot(s.finishCopy),
+	}
+}
 
 // getSnapshot returns a snapshot that the account may use: its own, one that is
 // shared with it or public, one of the catalogue. Anything else does not exist.

@@ -37,8 +37,9 @@ func createVolumeSpec(c *api.Call, in *ec2.CreateVolumeInput) (volumeSpec, error
 	}, nil
 }
 
-// createVolumeNeeds authorizes the volume as it would come out. A request that
-// cannot be resolved is authorized with what it says, and fails afterwards.
+// createVolumeNeeds authorizes the volume as it would come out, and the
+// snapshot that it is made of. A request that cannot be resolved is authorized
+// with what it says, and fails afterwards.
 func (s *Service) createVolumeNeeds(c *api.Call, in *ec2.CreateVolumeInput) ([]api.Need, error) {
 	n := need(c, "CreateVolume", types.ResourceTypeVolume, "*")
 	spec, err := createVolumeSpec(c, in)
@@ -59,7 +60,15 @@ func (s *Service) createVolumeNeeds(c *api.Call, in *ec2.CreateVolumeInput) ([]a
 		})
 	}
 	setRequestTags(&n.Context, specTags(in.TagSpecifications, types.ResourceTypeVolume))
-	return append([]api.Need{n}, tagNeeds(c, "CreateVolume", in.TagSpecifications)...), nil
+	needs := []api.Need{n}
+	if id := aws.ToString(in.SnapshotId); id != "" {
+		from, err := s.snapshotNeed(c, "CreateVolume", c.Region, id)
+		if err != nil {
+			return nil, err
+		}
+		needs = append(needs, from)
+	}
+	return append(needs, tagNeeds(c, "CreateVolume", in.TagSpecifications)...), nil
 }
 
 func (s *Service) createVolume(c *api.Call, in *ec2.CreateVolumeInput) (*ec2.CreateVolumeOutput, error) {
