@@ -171,6 +171,9 @@ func (e *evaluation) notes() {
 		if l.note == "" && l.bears {
 			l.note = e.note(l)
 		}
+		if l.note == "" && l.bears && len(l.reasons) == 0 {
+			l.note = "no statement of it is about " + e.request.Action + " here"
+		}
 	}
 }
 
