@@ -230,7 +230,7 @@ func (s *Service) listKeyRotations(c *api.Call, in *kms.ListKeyRotationsInput) (
 // entry is the material as ListKeyRotations shows it.
 func (m material) entry(t target) kmstypes.RotationsListEntry {
 	e := kmstypes.RotationsListEntry{
-		KeyId: aws.String(t.arn), KeyMaterialId: aws.String(m.ID), KeyMaterialState: kmstypes.KeyMaterialStateNonCurrent,
+		KeyId: aws.String(t.id), KeyMaterialId: aws.String(m.ID), KeyMaterialState: kmstypes.KeyMaterialStateNonCurrent,
 		RotationType: m.Rotation,
 	}
 	if m.ID == t.key.Material.ID {

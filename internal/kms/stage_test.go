@@ -293,3 +293,22 @@ func (s *stage) rows() []string {
 	}
 	return keys
 }
+
+// forcePolicy writes a key policy past all checks.
+func (s *stage) forcePolicy(id, document string) {
+	s.t.Helper()
+	err := s.store.Update(context.Background(), func(tx store.Tx) error {
+		return policies.Put(tx, store.Scope{Account: account, Region: region}, id, policyRow{Text: document})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func tagList(pairs ...string) []kmstypes.Tag {
+	var tags []kmstypes.Tag
+	for i := 0; i < len(pairs); i += 2 {
+		tags = append(tags, kmstypes.Tag{TagKey: aws.String(pairs[i]), TagValue: aws.String(pairs[i+1])})
+	}
+	return tags
+}
