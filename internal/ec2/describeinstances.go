@@ -30,7 +30,7 @@ var describeInstancesPages = pageRule{least: 5, most: 1000, ids: "instancesSet"}
 // describeInstances finds instances and shows them by the launch that made
 // them. MaxResults counts instances.
 func (s *Service) describeInstances(c *api.Call, in *ec2.DescribeInstancesInput) (*ec2.DescribeInstancesOutput, error) {
-	views, next, err := s.findInstances(c, describeInstancesPages, query{in.InstanceIds, in.Filters, in.MaxResults, in.NextToken}, nil)
+	views, next, err := s.findInstances(c, describeInstancesPages, instanceFilters, query{in.InstanceIds, in.Filters, in.MaxResults, in.NextToken}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func (s *Service) describeInstances(c *api.Call, in *ec2.DescribeInstancesInput)
 
 // findInstances returns the instances that a Describe request wants, sorted by
 // id. among, if set, keeps those of which it is true.
-func (s *Service) findInstances(c *api.Call, pages pageRule, q query, among func(instance) bool) ([]instanceView, *string, error) {
+func (s *Service) findInstances(c *api.Call, pages pageRule, filters filterTable[instanceView], q query, among func(instance) bool) ([]instanceView, *string, error) {
 	if err := pages.check(q.maxResults, q.ids); err != nil {
 		return nil, nil, err
 	}
-	if err := checkFilters(q.filters, instanceFilters.known); err != nil {
+	if err := checkFilters(q.filters, filters.known); err != nil {
 		return nil, nil, err
 	}
 	rows, err := instanceListing.rows(c, q.ids)
@@ -76,7 +76,7 @@ func (s *Service) findInstances(c *api.Call, pages pageRule, q query, among func
 		if err != nil {
 			return nil, nil, err
 		}
-		ok, err := instanceFilters.matches(q.filters, v, v.tags)
+		ok, err := filters.matches(q.filters, v, v.tags)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,14 +213,21 @@ func onInstances[In any](s *Service, action string, ids func(*In) []string) api.
 }
 
 func (s *Service) instanceOperations() []api.Operation {
-	return []api.Operation{
+	return slices.Concat(s.keyPairOperations(), []api.Operation{
 		api.Op("RunInstances", s.runInstancesNeeds, s.runInstances),
 		api.Op("StartInstances", onInstances(s, "StartInstances", func(in *ec2.StartInstancesInput) []string { return in.InstanceIds }), s.startInstances),
 		api.Op("StopInstances", onInstances(s, "StopInstances", func(in *ec2.StopInstancesInput) []string { return in.InstanceIds }), s.stopInstances),
 		api.Op("RebootInstances", onInstances(s, "RebootInstances", func(in *ec2.RebootInstancesInput) []string { return in.InstanceIds }), s.rebootInstances),
 		api.Op("TerminateInstances", onInstances(s, "TerminateInstances", func(in *ec2.TerminateInstancesInput) []string { return in.InstanceIds }), s.terminateInstances),
 		api.Read("DescribeInstances", anywhere[ec2.DescribeInstancesInput]("DescribeInstances"), s.describeInstances),
-	}
+		api.Read("DescribeInstanceStatus", anywhere[ec2.DescribeInstanceStatusInput]("DescribeInstanceStatus"), s.describeInstanceStatus),
+		api.Read("DescribeInstanceAttribute", s.describeAttributeNeeds, s.describeInstanceAttribute),
+		api.Op("ModifyInstanceAttribute", s.modifyAttributeNeeds, s.modifyInstanceAttribute),
+		api.Read("GetConsoleOutput", func(c *api.Call, in *ec2.GetConsoleOutputInput) ([]api.Need, error) {
+			n, err := s.instanceNeed(c, "GetConsoleOutput", aws.ToString(in.InstanceId))
+			return []api.Need{n}, err
+		}, s.getConsoleOutput),
+	})
 }
 
 // The tasks of an instance's life.

@@ -101,6 +101,9 @@ func (s *Service) placeVolume(c *api.Call, i instance, planned plannedVolume) er
 	if err != nil {
 		return mappingError(err)
 	}
+	if t, _ := instanceTypeNamed(i.Type); v.Encrypted && t.encryption() == types.EbsEncryptionSupportUnsupported {
+		return api.Error("EncryptedVolumesNotSupported", "The instance type '"+t.Name+"' does not support encrypted volumes.")
+	}
 	v.Attachments = []attachment{{
 		Instance: i.ID, Device: planned.device, State: string(types.VolumeAttachmentStateAttaching),
 		At: c.Now, DeleteOnTermination: planned.deleteOnTermination,

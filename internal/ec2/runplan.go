@@ -196,6 +196,8 @@ func (s *Service) planKeyPair(c *api.Call, in *ec2.RunInstancesInput, p *launchP
 	return err
 }
 
+func encodeUserData(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
+
 // maxUserData is the limit of user data, in bytes before base64.
 const maxUserData = 16384
 

@@ -257,6 +257,11 @@ func (s *Service) deleteSecurityGroup(c *api.Call, in *ec2.DeleteSecurityGroupIn
 	if err := groupTable.Delete(c.Tx, c.Scope(), g.ID); err != nil {
 		return nil, err
 	}
+	for _, r := range g.Rules {
+		if err := putTags(c, string(types.ResourceTypeSecurityGroupRule), r.ID, nil); err != nil {
+			return nil, err
+		}
+	}
 	if err := putTags(c, string(types.ResourceTypeSecurityGroup), g.ID, nil); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -152,7 +153,7 @@ func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*
 }
 
 func (s *Service) networkOperations() []api.Operation {
-	return []api.Operation{
+	return slices.Concat(s.groupOperations(), []api.Operation{
 		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
 		api.Op("CreateDefaultVpc", func(c *api.Call, _ *ec2.CreateDefaultVpcInput) ([]api.Need, error) {
 			return []api.Need{need(c, "CreateDefaultVpc", types.ResourceTypeVpc, "*")}, nil
@@ -161,6 +162,5 @@ func (s *Service) networkOperations() []api.Operation {
 		api.Read("DescribeInternetGateways", anywhere[ec2.DescribeInternetGatewaysInput]("DescribeInternetGateways"), s.describeInternetGateways),
 		api.Read("DescribeRouteTables", anywhere[ec2.DescribeRouteTablesInput]("DescribeRouteTables"), s.describeRouteTables),
 		api.Read("DescribeNetworkInterfaces", anywhere[ec2.DescribeNetworkInterfacesInput]("DescribeNetworkInterfaces"), s.describeNetworkInterfaces),
-		api.Read("DescribeSecurityGroups", anywhere[ec2.DescribeSecurityGroupsInput]("DescribeSecurityGroups"), s.describeSecurityGroups),
-	}
+	})
 }

@@ -172,5 +172,7 @@ func (s *Service) placeOperations() []api.Operation {
 		api.Read("DescribeRegions", anywhere[ec2.DescribeRegionsInput]("DescribeRegions"), s.describeRegions),
 		api.Read("DescribeAvailabilityZones", anywhere[ec2.DescribeAvailabilityZonesInput]("DescribeAvailabilityZones"), s.describeAvailabilityZones),
 		api.Read("DescribeAccountAttributes", anywhere[ec2.DescribeAccountAttributesInput]("DescribeAccountAttributes"), s.describeAccountAttributes),
+		api.Read("DescribeInstanceTypes", anywhere[ec2.DescribeInstanceTypesInput]("DescribeInstanceTypes"), s.describeInstanceTypes),
+		api.Read("DescribeInstanceTypeOfferings", anywhere[ec2.DescribeInstanceTypeOfferingsInput]("DescribeInstanceTypeOfferings"), s.describeInstanceTypeOfferings),
 	}
 }
