@@ -233,6 +233,10 @@ func TestResourcePolicies(t *testing.T) {
 		get(setting{rule: "NotPrincipal denies whom it does not list", who: user("test"), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::123456789012:user/a","123456789012"]},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
 		get(setting{rule: "NotPrincipal wants the account in its list", who: user("test"), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::123456789012:user/test"},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
 		get(setting{rule: "NotPrincipal spares whom it lists with the account", who: user("test"), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::123456789012:user/test","123456789012"]},"Action":"*","Resource":"*"}`}, want: access.Allowed}),
+		get(setting{rule: "NotPrincipal wants a session's role in its list", who: session(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012","` + sessARN + `"]},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
+		get(setting{rule: "NotPrincipal wants the session in its list", who: session(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012","` + roleARN + `"]},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
+		get(setting{rule: "NotPrincipal spares a session listed with role and account", who: session(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012","` + roleARN + `","` + sessARN + `"]},"Action":"*","Resource":"*"}`}, want: access.Allowed}),
+		get(setting{rule: "NotPrincipal spares the root user listed", who: root(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012"]},"Action":"*","Resource":"*"}`}, want: access.Allowed}),
 		get(setting{rule: "NotPrincipal grants nothing to those it spares", who: user("test"), resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::123456789012:user/test","123456789012"]},"Action":"*","Resource":"*"}`}, want: access.ImplicitDeny}),
 	})
 }

@@ -58,6 +58,8 @@ func TestConditionOperators(t *testing.T) {
 		{"StringNotLike", "StringNotLike", `"ec2.*"`, "ec2.eu-west-1.amazonaws.com", false},
 		{"numbers compare by value", "NumericEquals", `"1.0"`, "01", true},
 		{"numbers may be JSON numbers", "NumericLessThanEquals", `3600`, "3600", true},
+		{"ten is more than nine", "NumericGreaterThan", `"9.99"`, "10", true},
+		{"minus ten is less than minus nine", "NumericLessThan", `"-9.99"`, "-10", true},
 		{"numbers are exact", "NumericLessThan", `"9007199254740993"`, "9007199254740992", true},
 		{"negative numbers", "NumericGreaterThan", `"-2"`, "-1.5", true},
 		{"text is no number", "NumericEquals", `"1"`, "one", false},
