@@ -75,7 +75,6 @@ func (s *Service) aliasNeeds(c *api.Call, action, name string, about ...target) 
 		if err != nil {
 			return nil, err
 		}
-		n.Context.Set("kms:RequestAlias", name)
 		needs = append(needs, n)
 	}
 	return needs, nil

@@ -56,10 +56,14 @@ func (s *Service) need(c *api.Call, action string, t target, f forms) (api.Need,
 	if t.alias != "" {
 		n.Context.Set("kms:RequestAlias", t.alias)
 	}
-	if t.scope.Account != c.Account && (f&crossAccount == 0 || !t.found) {
+	if t.scope.Account != c.Account && c.Caller.Principal.Type != access.Service && (f&crossAccount == 0 || !t.found) {
 		// Whether there is such a key in another account is not to be told.
 		n.Policy = s.policies.nothing
 		return n, nil
+	}
+	if !t.found && c.Caller.Principal.Type == access.Service {
+		// A service may know: EC2 retires grants of keys that are deleted by now.
+		return n, keyNotFound(t.arn)
 	}
 	if !t.found {
 		// There is no key policy: the caller's own account decides, and whoever

@@ -28,6 +28,9 @@ func foreignRegion(region string) error {
 	return &kmstypes.NotFoundException{Message: aws.String("Invalid arn " + region)}
 }
 
+// aliasUnsupported refuses an alias where only a key's id or ARN will do.
+func aliasUnsupported() error { return invalidARN("Key Aliases are not supported for this operation.") }
+
 func invalidARN(message string) error {
 	return &kmstypes.InvalidArnException{Message: aws.String(message)}
 }

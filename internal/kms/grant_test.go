@@ -113,6 +113,7 @@ func TestCreateGrantRefusals(t *testing.T) {
 		{"no operations", kms.CreateGrantInput{GranteePrincipal: grantee}, "ValidationException"},
 		{"operation of asymmetric keys", kms.CreateGrantInput{GranteePrincipal: grantee, Operations: operations{"Sign"}}, "ValidationException"},
 		{"grantee is no ARN", kms.CreateGrantInput{GranteePrincipal: aws.String("test"), Operations: operations{"Decrypt"}}, "InvalidArnException"},
+		{"grantee is an alias's ARN", kms.CreateGrantInput{GranteePrincipal: aws.String("arn:aws:kms:eu-west-1:123456789012:alias/a"), Operations: operations{"Decrypt"}}, "InvalidArnException"},
 		{"grantee is a group", kms.CreateGrantInput{GranteePrincipal: aws.String("arn:aws:iam::123456789012:group/g"), Operations: operations{"Decrypt"}}, "InvalidArnException"},
 		{"grantee with a wildcard", kms.CreateGrantInput{GranteePrincipal: aws.String("arn:aws:iam::123456789012:role/*"), Operations: operations{"Decrypt"}}, "InvalidArnException"},
 		{"a service as grantee", kms.CreateGrantInput{GranteePrincipal: aws.String("ec2.amazonaws.com"), Operations: operations{"Decrypt"}}, "InvalidArnException"},
@@ -443,4 +444,20 @@ func TestGrantIsForAWSResource(t *testing.T) {
 	refused(s, u, "RevokeGrant", revoke, "AccessDeniedException", message("RevokeGrant"))
 	do[kms.ListGrantsOutput](s, u.viaEC2(), "ListGrants", list)
 	do[kms.RevokeGrantOutput](s, u.viaEC2(), "RevokeGrant", revoke)
+}
+
+// TestServicesLearnWhatIsGone: EC2 retires its grants when an instance stops,
+// and must be able to tell that there is nothing left to retire.
+func TestServicesLearnWhatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ec2 := service("ec2.eu-west-1.amazonaws.com")
+	for _, owner := range []string{account, other} {
+		k := s.key(rootOf(owner))
+		in := &kms.RetireGrantInput{KeyId: k.Arn, GrantId: aws.String(strings.Repeat("0", 64))}
+		refused(s, ec2, "RetireGrant", in, "NotFoundException", "Grant ID "+*in.GrantId+" not found")
+		do[kms.ScheduleKeyDeletionOutput](s, rootOf(owner), "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionInput{KeyId: k.KeyId, PendingWindowInDays: aws.Int32(7)})
+		s.advance(7 * day)
+		refused(s, ec2, "RetireGrant", in, "NotFoundException", "Key '"+*k.Arn+"' does not exist")
+	}
 }

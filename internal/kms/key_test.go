@@ -135,7 +135,7 @@ func TestReferences(t *testing.T) {
 			_, err := s.run(root(), "EnableKey", &kms.EnableKeyInput{KeyId: aws.String(row.ref)})
 			switch {
 			case strings.Contains(row.ref, "alias"):
-				checkRefused(t, "EnableKey", err, "NotFoundException", "Invalid keyId '"+row.ref+"'")
+				checkRefused(t, "EnableKey", err, "InvalidArnException", "Key Aliases are not supported for this operation.")
 			case row.code == "" && err != nil:
 				t.Errorf("EnableKey: %v", err)
 			case row.code != "":

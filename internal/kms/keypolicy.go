@@ -1,7 +1,6 @@
 package kms
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -136,15 +135,9 @@ func (s *Service) checkPolicy(c *api.Call, t target, text string, bypass bool) e
 		return limitExceeded("The key policy exceeds the maximum size of 32768 bytes.")
 	}
 	p, err := s.policies.compile(text)
-	if err != nil {
-		var syntax *policy.ParseError
-		if errors.As(err, &syntax) {
-			return malformedPolicy("Syntax errors in policy. " + syntax.Error())
-		}
-		return malformedPolicy("Syntax errors in policy.")
-	}
-	if p.Len() == 0 {
-		return malformedPolicy("The policy has no statements.")
+	if err != nil || p.Len() == 0 {
+		// KMS does not say what is wrong with a document that it cannot read.
+		return malformedPolicy("")
 	}
 	for i := range p.Len() {
 		if err := s.checkStatement(c, p.Statement(i)); err != nil {
@@ -167,6 +160,9 @@ func (s *Service) checkStatement(c *api.Call, st *policy.Statement) error {
 		return invalid
 	}
 	for _, n := range names {
+		if n.Type == policy.AWSPrincipal && strings.HasPrefix(n.Name, "arn:") && !isPrincipalARN(c.Partition, n.Name) {
+			return invalidARN("An ARN in the specified key policy is invalid.")
+		}
 		ok, err := s.validPrincipal(c, n)
 		if err != nil {
 			return err

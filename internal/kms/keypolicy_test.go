@@ -24,6 +24,7 @@ func (k known) PrincipalExists(_ store.Tx, arn string) (bool, error) {
 
 const (
 	lockedOut         = "The new key policy will not allow you to update the key policy in the future."
+	invalidPolicyARN  = "An ARN in the specified key policy is invalid."
 	invalidPrincipals = "Policy contains a statement with one or more invalid principals."
 )
 
@@ -51,10 +52,11 @@ func TestPutKeyPolicyChecks(t *testing.T) {
 		{"everybody", statement(`"*"`, "kms:*"), "", ""},
 		{"a service", statement(`{"Service":"logs.eu-west-1.amazonaws.com"}`, "kms:*"), "MalformedPolicyDocumentException", lockedOut},
 		{"a service that is none", statement(`{"Service":"logs"}`, "kms:*"), "MalformedPolicyDocumentException", invalidPrincipals},
-		{"a wildcard in an ARN", statement(`{"AWS":"arn:aws:iam::123456789012:user/*"}`, "kms:*"), "MalformedPolicyDocumentException", invalidPrincipals},
-		{"a group", statement(`{"AWS":"arn:aws:iam::123456789012:group/g"}`, "kms:*"), "MalformedPolicyDocumentException", invalidPrincipals},
+		{"a wildcard in an ARN", statement(`{"AWS":"arn:aws:iam::123456789012:user/*"}`, "kms:*"), "InvalidArnException", invalidPolicyARN},
+		{"a group", statement(`{"AWS":"arn:aws:iam::123456789012:group/g"}`, "kms:*"), "InvalidArnException", invalidPolicyARN},
+		{"a statement without resource", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"kms:*","Resource":"*"},{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"kms:*"}]}`, "", ""},
 		{"no principal", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}`, "MalformedPolicyDocumentException", invalidPrincipals},
-		{"not JSON", `{`, "MalformedPolicyDocumentException", "*"},
+		{"not JSON", `{`, "MalformedPolicyDocumentException", ""},
 		{"no statement", `{"Version":"2012-10-17","Statement":[]}`, "MalformedPolicyDocumentException", "*"},
 		{"too long", statement(rootStatement, "kms:"+strings.Repeat("x", maxPolicy)), "LimitExceededException", "*"},
 		{

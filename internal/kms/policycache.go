@@ -21,7 +21,7 @@ type policyCache struct {
 }
 
 // maxPolicies bounds the cache. Most keys of a cloud share a few documents.
-const maxPolicies = 512
+const maxPolicies = 256
 
 func newPolicyCache() *policyCache {
 	pc := &policyCache{entries: make(map[string]*policy.Policy)}

@@ -38,30 +38,37 @@ func isServicePrincipal(s string) bool {
 	return ok && rest != "" && !strings.ContainsAny(rest, "/: *?")
 }
 
-// principalExists reports whether an ARN is that of a principal, and of one
-// that exists as far as anybody here can tell.
-func (s *Service) principalExists(c *api.Call, arn string) (bool, error) {
+// isPrincipalARN reports whether an ARN has the form of a principal's: an
+// account's root, a user, a role, a session. A group is none.
+func isPrincipalARN(partition, arn string) bool {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" || parts[1] != c.Partition || parts[3] != "" || !isAccount(parts[4]) ||
+	if len(parts) < 6 || parts[0] != "arn" || parts[1] != partition || parts[3] != "" || !isAccount(parts[4]) ||
 		strings.ContainsAny(parts[5], "*?") {
-		return false, nil
+		return false
 	}
 	kind, name, _ := strings.Cut(parts[5], "/")
 	switch parts[2] + ":" + kind {
 	case "iam:root":
-		return parts[5] == "root", nil
+		return parts[5] == "root"
 	case "sts:assumed-role":
 		role, session, ok := strings.Cut(name, "/")
-		return ok && role != "" && session != "", nil
-	case "sts:federated-user":
-		return name != "", nil
-	case "iam:user", "iam:role":
-		if name == "" || s.principals == nil {
-			return name != "", nil
-		}
-		return s.principals.PrincipalExists(c.Tx, arn)
+		return ok && role != "" && session != ""
+	case "sts:federated-user", "iam:user", "iam:role":
+		return name != ""
 	}
-	return false, nil
+	return false
+}
+
+// principalExists reports whether an ARN is that of a principal, and of one
+// that exists as far as anybody here can tell.
+func (s *Service) principalExists(c *api.Call, arn string) (bool, error) {
+	if !isPrincipalARN(c.Partition, arn) {
+		return false, nil
+	}
+	if s.principals == nil || !strings.Contains(arn, ":user/") && !strings.Contains(arn, ":role/") {
+		return true, nil
+	}
+	return s.principals.PrincipalExists(c.Tx, arn)
 }
 
 // identities lists the names by which a grant can mean a caller: its ARN, its

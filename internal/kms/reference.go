@@ -32,7 +32,7 @@ type target struct {
 	alias string
 }
 
-// Find returns the key that a reference names, or an error for a reference that
+// find returns the key that a reference names, or an error for a reference that
 // can name none. A key that is well named but does not exist has found unset:
 // whether the caller is told so is for authorization to say first.
 func (s *Service) find(c *api.Call, ref string, f forms) (target, error) {
@@ -41,7 +41,7 @@ func (s *Service) find(c *api.Call, ref string, f forms) (target, error) {
 		return s.findARN(c, ref, f)
 	case strings.HasPrefix(ref, "alias/"):
 		if f&byAlias == 0 {
-			return target{}, invalidKeyID(ref)
+			return target{}, aliasUnsupported()
 		}
 		return s.findAlias(c, c.Scope(), ref)
 	case isKeyID(ref):
@@ -64,7 +64,7 @@ func (s *Service) findARN(c *api.Call, ref string, f forms) (target, error) {
 	case kind == "alias" && f&byAlias != 0:
 		return s.findAlias(c, scope, parts[5])
 	case kind == "alias":
-		return target{}, invalidKeyID(ref)
+		return target{}, aliasUnsupported()
 	case kind != "key":
 		return target{}, invalidARN("Invalid arn " + ref)
 	case !isKeyID(id):

@@ -56,7 +56,7 @@ func (s *Service) authorizeRetireGrant(c *api.Call, in *kms.RetireGrantInput) ([
 	}
 	g, err := t.grant(c.Tx, grantID)
 	if err != nil {
-		if t.scope.Account != c.Account {
+		if t.scope.Account != c.Account && c.Caller.Principal.Type != access.Service {
 			n.Policy = s.policies.nothing
 			return []api.Need{n}, nil
 		}

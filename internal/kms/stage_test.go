@@ -110,7 +110,9 @@ func (w who) dry() who { w.dryRun = true; return w }
 func (w who) in(region string) who { w.region = region; return w }
 
 // allow gives a principal an identity policy.
-func (s *stage) allow(w who, document string) { s.iam[w.principal.ARN] = append(s.iam[w.principal.ARN], document) }
+func (s *stage) allow(w who, document string) {
+	s.iam[w.principal.ARN] = append(s.iam[w.principal.ARN], document)
+}
 
 func (s *stage) call(w who, operation string, tx store.Tx) *api.Call {
 	home := w.principal.Account
