@@ -62,29 +62,48 @@ type imageMapping struct {
 	Encrypted           bool   `json:"encrypted,omitempty"`
 }
 
-// bySnapshot is the index of images by the snapshots in their mappings.
-const bySnapshot = "snapshot"
+// The indexes of images: by the snapshots in their mappings, and by name.
+const (
+	bySnapshot = "snapshot"
+	byName     = "name"
+)
 
-var imageTable = store.NewTable("ec2.image", store.Index[image]{
-	Name: bySnapshot,
-	Keys: func(_ string, im image) []string {
-		var snapshots []string
-		for _, m := range im.Mappings {
-			if m.Snapshot != "" {
-				snapshots = append(snapshots, m.Snapshot)
-			}
+var imageTable = store.NewTable("ec2.image",
+	store.Index[image]{Name: bySnapshot, Keys: func(_ string, im image) []string { return im.snapshots() }},
+	store.Index[image]{Name: byName, Keys: func(_ string, im image) []string { return []string{im.Name} }},
+)
+
+// snapshots are the ids of the snapshots in the image's mapping.
+func (im image) snapshots() []string {
+	var ids []string
+	for _, m := range im.Mappings {
+		if m.Snapshot != "" {
+			ids = append(ids, m.Snapshot)
 		}
-		return snapshots
-	},
-})
+	}
+	return ids
+}
 
 func (s *Service) imageOperations() []api.Operation {
 	return []api.Operation{
+		api.Op("CreateImage", s.createImageNeeds, s.createImage),
+		api.Op("RegisterImage", s.registerImageNeeds, s.registerImage),
+		api.Op("CopyImage", s.copyImageNeeds, s.copyImage),
+		api.Op("DeregisterImage", onImage(s, "DeregisterImage", func(in *ec2.DeregisterImageInput) *string { return in.ImageId }), s.deregisterImage),
+		api.Op("ModifyImageAttribute", s.modifyImageAttributeNeeds, s.modifyImageAttribute),
+		api.Op("ResetImageAttribute",
+			onImage(s, "ResetImageAttribute", func(in *ec2.ResetImageAttributeInput) *string { return in.ImageId }), s.resetImageAttribute),
+		api.Read("DescribeImageAttribute",
+			onImage(s, "DescribeImageAttribute", func(in *ec2.DescribeImageAttributeInput) *string { return in.ImageId }), s.describeImageAttribute),
 		api.Read("DescribeImages", anywhere[ec2.DescribeImagesInput]("DescribeImages"), s.describeImages),
 	}
 }
 
-func (s *Service) imageTasks() map[string]func(*api.Call, json.RawMessage) error { return nil }
+func (s *Service) imageTasks() map[string]func(*api.Call, json.RawMessage) error {
+	return map[string]func(*api.Call, json.RawMessage) error{
+		finishImageTask: s.finishImage,
+	}
+}
 
 // image returns an image that the account may launch: its own, one that is
 // shared with it or public, one of the catalogue. Anything else does not exist.

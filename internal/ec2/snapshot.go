@@ -3,6 +3,7 @@ package ec2
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,6 +91,30 @@ func (s *Service) getSnapshotIn(c *api.Call, region, id string) (snapshot, error
 		return snapshot{}, err
 	}
 	return snapshotTable.Get(c.Tx, store.Scope{Account: owner, Region: region}, id)
+}
+
+// snapshotToRestore is getSnapshot for a launch: who may launch an image may
+// make volumes of its snapshots, though they are shared with nobody (EC2 guide,
+// "Share an AMI with specific AWS accounts": only the AMI has to be shared).
+func (s *Service) snapshotToRestore(c *api.Call, id string) (snapshot, error) {
+	snap, err := s.getSnapshot(c, id)
+	if errorCode(err) != snapshotIdentifier.missing {
+		return snap, err
+	}
+	for row, sharedErr := range sharedWith(c, sharedImageTable) {
+		if sharedErr != nil {
+			return snapshot{}, sharedErr
+		}
+		owner := store.Scope{Account: row.Owner, Region: c.Region}
+		im, imageErr := imageTable.Get(c.Tx, owner, row.ID)
+		if imageErr != nil {
+			return snapshot{}, imageErr
+		}
+		if slices.Contains(im.snapshots(), id) {
+			return snapshotTable.Get(c.Tx, owner, id)
+		}
+	}
+	return snapshot{}, err
 }
 
 // ownSnapshot returns one of the account's own snapshots. Somebody else's that

@@ -143,6 +143,8 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"subnet-": types.ResourceTypeSubnet,
 	"sg-":     types.ResourceTypeSecurityGroup,
 	"eni-":    types.ResourceTypeNetworkInterface,
+	"igw-":    types.ResourceTypeInternetGateway,
+	"rtb-":    types.ResourceTypeRouteTable,
 	"key-":    types.ResourceTypeKeyPair,
 }
 
@@ -175,10 +177,39 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = s.getSnapshot(c, id)
 	case types.ResourceTypeImage:
 		_, err = s.image(c, id)
+	case types.ResourceTypeInstance:
+		_, err = s.getInstance(c, id)
+	case types.ResourceTypeVpc:
+		_, err = vpcs.get(c, id)
+	case types.ResourceTypeSubnet:
+		_, err = subnets.get(c, id)
+	case types.ResourceTypeSecurityGroup:
+		_, err = groups.get(c, id)
+	case types.ResourceTypeNetworkInterface:
+		_, err = interfaces.get(c, id)
+	case types.ResourceTypeInternetGateway:
+		_, err = gateways.get(c, id)
+	case types.ResourceTypeRouteTable:
+		_, err = routeTables.get(c, id)
+	case types.ResourceTypeKeyPair:
+		err = keyPairExists(c, id)
 	default:
 		err = invalidID(id)
 	}
 	return resourceType, err
+}
+
+// keyPairExists tells whether a key pair has the id: key pairs are kept by name.
+func keyPairExists(c *api.Call, id string) error {
+	for k, err := range keyPairTable.All(c.Tx, c.Scope()) {
+		if err != nil {
+			return err
+		}
+		if k.ID == id {
+			return nil
+		}
+	}
+	return api.Error("InvalidKeyPair.NotFound", "The key pair ID '"+id+"' does not exist")
 }
 
 var describeTagsPages = pageRule{least: 5, most: 1000}

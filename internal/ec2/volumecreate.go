@@ -104,6 +104,12 @@ func (s *Service) createVolume(c *api.Call, in *ec2.CreateVolumeInput) (*ec2.Cre
 		return nil, err
 	}
 	spec.Tags = tags
+	if spec.Snapshot != "" {
+		// A snapshot that can only be reached through an image is for launches.
+		if _, err := s.getSnapshot(c, spec.Snapshot); err != nil {
+			return nil, err
+		}
+	}
 	v, err := s.newVolume(c, spec)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (s *Service) planVolume(c *api.Call, spec volumeSpec) (volume, error) {
 	}
 	var from *snapshot
 	if spec.Snapshot != "" {
-		found, err := s.getSnapshot(c, spec.Snapshot)
+		found, err := s.snapshotToRestore(c, spec.Snapshot)
 		if err != nil {
 			return volume{}, err
 		}
@@ -139,7 +139,7 @@ func (s *Service) fillVolume(c *api.Call, v *volume) error {
 	var source *launch.Source
 	var wrapped []byte
 	if v.Snapshot != "" {
-		from, err := s.getSnapshot(c, v.Snapshot)
+		from, err := s.snapshotToRestore(c, v.Snapshot)
 		if err != nil {
 			return err
 		}
