@@ -1,6 +1,8 @@
 package access
 
 import (
+	"sync"
+
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -12,18 +14,28 @@ import (
 // kms:CallerAccount, need not be in its Context; where they are, the Context
 // counts.
 func Decide(r Request, p Policies) Decision {
-	e := newEvaluation(&r, &p)
+	var e evaluation
+	e.start(&r, &p)
 	e.evaluate()
 	return e.decision()
 }
 
-// Check is Decide's outcome alone, for where nobody asks for reasons.
+// Check is Decide's outcome alone, for where nobody asks for reasons. It
+// allocates nothing unless a policy variable has to be put in place.
 func Check(r *Request, p *Policies) Outcome {
-	e := newEvaluation(r, p)
+	e := evaluations.Get().(*evaluation)
+	e.start(r, p)
 	e.brief = true
 	e.evaluate()
-	return e.outcome()
+	o := e.outcome()
+	*e = evaluation{}
+	evaluations.Put(e)
+	return o
 }
+
+// evaluations are kept for Check: they are large, and hold pointers into
+// themselves, so they do not live on the stack.
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 
 // evaluation is one request being decided.
 type evaluation struct {
@@ -41,12 +53,11 @@ type evaluation struct {
 	identityPolicies, boundary, session       layer
 }
 
-func newEvaluation(r *Request, p *Policies) *evaluation {
-	e := &evaluation{request: r, policies: p, caller: r.Principal.caller()}
+func (e *evaluation) start(r *Request, p *Policies) {
+	e.request, e.policies, e.caller = r, p, r.Principal.caller()
 	e.keys.request = r
 	e.env = policy.NewEnv(r.Action, r.Resource, &e.caller, &e.keys)
 	e.kind = e.resourceKind()
-	return e
 }
 
 // evaluate asks every layer for its own word.

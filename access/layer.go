@@ -21,8 +21,10 @@ type layer struct {
 	// name the caller.
 	by      [classes]policy.Truth
 	reasons []Reason
-	unread  []string
-	note    string
+	// otherActions counts the reasons whose action is all that does not fit.
+	otherActions int
+	unread       []string
+	note         string
 }
 
 // class sorts the ways in which a resource policy names a caller by what an
@@ -106,37 +108,41 @@ func (l *layer) count(s *policy.Statement, m policy.Match) {
 // explain adds a statement's reason, if it applies or nearly does: its action
 // fits, or its action is all that does not.
 func (e *evaluation) explain(l *layer, d *Document, s *policy.Statement, m policy.Match) {
-	r := Reason{
-		Layer: l.name, Document: d.Name, ARN: d.ARN, Statement: s.Index(), Sid: s.Sid(),
-		Position: s.Position(), Effect: s.Effect(), Names: m.Names,
-	}
 	switch {
 	case m.Applies == policy.Yes:
-		r.Match = true
+		l.add(d, s, m.Names).Match = true
 	case m.Action:
 		x := s.Explain(&e.env)
-		r.Names = x.Names
-		f := hardest(x.Failed)
-		r.Failed, r.Others = &f, len(x.Failed)-1
+		r := l.add(d, s, x.Names)
+		r.Failed, r.Others = hardest(x.Failed), len(x.Failed)-1
+	case l.otherActions == nearMisses:
+		// They are the least of the near misses: no more would be kept.
 	default:
-		f, only := s.OnlyAction(&e.env)
-		if !only {
-			return
+		if f := s.OnlyAction(&e.env); f != nil {
+			l.otherActions++
+			l.add(d, s, m.Names).Failed = f
 		}
-		r.Failed = &f
 	}
-	l.reasons = append(l.reasons, r)
+}
+
+// add adds a reason for the caller to complete.
+func (l *layer) add(d *Document, s *policy.Statement, names policy.Names) *Reason {
+	l.reasons = append(l.reasons, Reason{
+		Layer: l.name, Document: d.Name, ARN: d.ARN, Statement: s.Index(), Sid: s.Sid(),
+		Position: s.Position(), Effect: s.Effect(), Names: names,
+	})
+	return &l.reasons[len(l.reasons)-1]
 }
 
 // hardest picks the mismatch that says most: what fails for certain before what
 // is unknown.
-func hardest(failed []policy.Mismatch) policy.Mismatch {
-	for _, f := range failed {
-		if !f.Unknown {
-			return f
+func hardest(failed []policy.Mismatch) *policy.Mismatch {
+	for i := range failed {
+		if !failed[i].Unknown {
+			return &failed[i]
 		}
 	}
-	return failed[0]
+	return &failed[0]
 }
 
 // verdict is the layer as the decision shows it, its reasons best first.

@@ -168,14 +168,15 @@ func (c *Condition) mismatch(env *Env) Mismatch {
 	}
 }
 
-// OnlyAction reports whether the action is all that keeps the statement from
-// applying, and describes it.
-func (s *Statement) OnlyAction(env *Env) (Mismatch, bool) {
+// OnlyAction describes the action's mismatch if the action is all that keeps
+// the statement from applying; otherwise it returns nil.
+func (s *Statement) OnlyAction(env *Env) *Mismatch {
 	if s.matchAction(env) {
-		return Mismatch{}, false
+		return nil
 	}
 	if t, _ := s.matchRest(env); t != Yes {
-		return Mismatch{}, false
+		return nil
 	}
-	return s.actionMismatch(env), true
+	m := s.actionMismatch(env)
+	return &m
 }

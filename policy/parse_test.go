@@ -207,7 +207,7 @@ func TestParseAWSManagedPolicies(t *testing.T) {
 			continue
 		}
 		n++
-		p, err := policy.Load([]byte(v.Document()), policy.IdentityPolicy)
+		p, err := policy.Load([]byte(v.Document()), policy.ManagedPolicy)
 		if err != nil {
 			t.Errorf("%s: %v", m.Name, err)
 			continue

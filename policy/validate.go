@@ -11,9 +11,12 @@ type Kind int
 
 // The kinds of policy.
 const (
-	// IdentityPolicy is attached to a user, group or role, or a managed policy.
+	// IdentityPolicy is an inline policy of a user, group or role. Like session
+	// policies it may be of either version of the language.
 	IdentityPolicy Kind = iota
-	// BoundaryPolicy is a permissions boundary: in form an identity policy.
+	// ManagedPolicy is a managed policy, which must be of the current version.
+	ManagedPolicy
+	// BoundaryPolicy is a permissions boundary: in form a managed policy.
 	BoundaryPolicy
 	// SessionPolicy is passed to AssumeRole and its like.
 	SessionPolicy
@@ -120,6 +123,7 @@ func Validate(p *Policy, kind Kind) []*Violation {
 // them.
 var rules = map[Kind][]func(*validator, *Statement){
 	IdentityPolicy: identityRules,
+	ManagedPolicy:  identityRules,
 	BoundaryPolicy: identityRules,
 	SessionPolicy:  identityRules,
 	EndpointPolicy: {(*validator).hasAction, (*validator).hasResource, (*validator).actionFormat, (*validator).conditionFormat},
@@ -176,7 +180,7 @@ func (v *validator) document() {
 		v.add(nil, "", messageSyntax, "the policy has no statement")
 	}
 	switch v.kind {
-	case IdentityPolicy, BoundaryPolicy, SessionPolicy, ServiceControlPolicy, ResourceControlPolicy:
+	case ManagedPolicy, BoundaryPolicy, ServiceControlPolicy, ResourceControlPolicy:
 		if v.policy.version != Version2012 {
 			v.add(nil, "", messageVersion, "the policy must say \"Version\": %q", Version2012)
 		}
