@@ -49,7 +49,7 @@ func (e *evaluation) denier() *layer {
 // allower is the layer and the statement or grant that gave the permission.
 func (e *evaluation) allower() (Layer, *Reason) {
 	if e.retires() {
-		return e.identityPolicies.name, e.identityPolicies.first(policy.Allow, 0)
+		return GrantLayer, e.grants.first(policy.Allow, 0)
 	}
 	if !e.crossAccount() || e.accountless() {
 		if r := e.resource.first(policy.Allow, directNames); r != nil {
@@ -186,7 +186,10 @@ func (e *evaluation) note(l *layer) string {
 	case &e.resource:
 		return e.resourceNote()
 	case &e.grants:
-		if l.allow == policy.No {
+		switch {
+		case l.allow == policy.No && e.retires():
+			return "the principal is neither the grant's retiring principal, nor a grantee that may retire it, nor let by their account"
+		case l.allow == policy.No:
 			return "no grant on the key lets the caller perform " + action + " with this encryption context"
 		}
 	case &e.identityPolicies:

@@ -110,7 +110,7 @@ func (e *evaluation) guardrails() policy.Truth {
 func (e *evaluation) granted() policy.Truth {
 	switch {
 	case e.retires():
-		return e.grantedRetire()
+		return e.grants.allow
 	case e.accountless():
 		return e.grantedToService()
 	case e.crossAccount():

@@ -44,7 +44,7 @@ func (d *Decision) because() string {
 	case d.Outcome == Allowed && d.By != nil:
 		return "allowed by " + d.By.where()
 	case d.Outcome == Allowed:
-		return "allowed: no policy stands in the way of " + string(d.Request.Principal.Type)
+		return "allowed: the account's root user needs no policy, and none stands in its way"
 	case d.Outcome == ExplicitDeny && d.By != nil:
 		return "denied by " + d.By.where() + ": an explicit deny wins over every permission"
 	case d.Outcome == Depends:

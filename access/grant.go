@@ -10,10 +10,10 @@ import (
 // evaluateGrants asks the key's grants (KMS guide, "Grants in AWS KMS"): they
 // only allow, and an explicit denial anywhere beats them.
 func (e *evaluation) evaluateGrants() layer {
-	if e.kind != KMSKey || len(e.policies.Grants) == 0 || e.retires() {
-		return layer{name: GrantLayer}
+	l := layer{name: GrantLayer, bears: e.kind == KMSKey && len(e.policies.Grants) > 0}
+	if !l.bears {
+		return l
 	}
-	l := layer{name: GrantLayer, bears: true}
 	for i := range e.policies.Grants {
 		g := &e.policies.Grants[i]
 		m := e.matchGrant(g)
@@ -37,6 +37,9 @@ type grantMatch struct {
 
 // matchGrant: grantee, operation and constraints must all fit.
 func (e *evaluation) matchGrant(g *Grant) grantMatch {
+	if e.retires() {
+		return e.matchRetired(g)
+	}
 	operation, isKMS := cutPrefixFold(e.request.Action, kmsPrefix)
 	grantee, names := e.isGrantee(g)
 	listed := isKMS && slices.Contains(g.Operations, operation)
@@ -78,13 +81,13 @@ func (e *evaluation) isGrantee(g *Grant) (t policy.Truth, names []string) {
 		return policy.Yes, nil
 	}
 	if p.Account != "" && isRootOf(g.Grantee, p.Account) {
-		return e.ownGrant(), names
+		return e.ownPoliciesAhead(), names
 	}
 	return policy.No, names
 }
 
-// ownGrant evaluates the caller's own policies ahead of their turn.
-func (e *evaluation) ownGrant() policy.Truth {
+// ownPoliciesAhead evaluates the caller's own policies ahead of their turn.
+func (e *evaluation) ownPoliciesAhead() policy.Truth {
 	brief := e.brief
 	e.brief = true
 	defer func() { e.brief = brief }()
@@ -219,38 +222,35 @@ func (e *evaluation) retires() bool {
 	return e.kind == KMSKey && strings.EqualFold(e.request.Action, "kms:RetireGrant")
 }
 
-// grantedRetire: a grant is retired by its retiring principal, by its grantee
-// if RetireGrant is among its operations, and by the account in which it was
-// made; the accounts of those may let their principals do it by IAM policies
-// (KMS guide, "Retiring and revoking grants").
-func (e *evaluation) grantedRetire() policy.Truth {
-	t := policy.No
-	for i := range e.policies.Grants {
-		g := &e.policies.Grants[i]
-		t = t.Or(e.retiresGrant(g))
-	}
-	return t
-}
-
-func (e *evaluation) retiresGrant(g *Grant) policy.Truth {
+// matchRetired: a grant is retired by its retiring principal, by its grantee if
+// RetireGrant is among its operations, and by the account in which it was made;
+// the accounts of those may let their principals do it by IAM policies (KMS
+// guide, "Retiring and revoking grants").
+func (e *evaluation) matchRetired(g *Grant) grantMatch {
 	p := &e.request.Principal
-	retiring := Grant{Grantee: g.Retiring}
-	if t, _ := e.isGrantee(&retiring); t == policy.Yes {
-		return t
+	if t, _ := e.isGrantee(&Grant{Grantee: g.Retiring}); t == policy.Yes {
+		return grantMatch{applies: policy.Yes, near: true}
 	}
 	if slices.Contains(g.Operations, "RetireGrant") {
 		if t, _ := e.isGrantee(g); t == policy.Yes {
-			return t
+			return grantMatch{applies: policy.Yes, near: true}
 		}
 	}
 	owner := g.Account
 	if owner == "" {
 		owner = e.request.resourceAccount()
 	}
-	if p.Account == "" || p.Account != owner && p.Account != accountOf(g.Retiring) {
-		return policy.No
+	m := grantMatch{near: true}
+	if p.Account != "" && (p.Account == owner || p.Account == accountOf(g.Retiring)) {
+		m.applies = e.ownPoliciesAhead()
 	}
-	return e.ownPolicies()
+	if m.applies != policy.Yes {
+		m.failed = &policy.Mismatch{
+			Element: policy.PrincipalElement, Key: "RetiringPrincipal", Wanted: []string{g.Retiring}, Saw: []string{p.display()},
+			Unknown: m.applies == policy.Maybe,
+		}
+	}
+	return m
 }
 
 // accountOf is the fifth part of an ARN.

@@ -31,6 +31,7 @@ func TestDepends(t *testing.T) {
 		{setting{rule: "unread identity policies may deny", identity: all, unread: []access.UnreadLayer{{Layer: access.IdentityLayer, What: "policies of group g"}}, want: access.Depends}, []string{"policies of group g"}},
 		{setting{rule: "an unread boundary", identity: all, unread: []access.UnreadLayer{{Layer: access.BoundaryLayer, What: "boundary"}}, want: access.Depends, layer: access.BoundaryLayer}, []string{"boundary"}},
 		{setting{rule: "an unread key policy", action: "kms:Decrypt", resource: keyARN, identity: all, unread: []access.UnreadLayer{{Layer: access.ResourceLayer, What: "policy of the key"}}, want: access.Depends, layer: access.ResourceLayer}, []string{"policy of the key"}},
+		{setting{rule: "grants that nobody could list", who: infrastructure(), action: "kms:Decrypt", resource: keyARN, kind: access.KMSKey, resources: []string{st("Allow", aws(account), "kms:*")}, unread: []access.UnreadLayer{{Layer: access.GrantLayer, What: "grants of the key"}}, want: access.Depends}, []string{"grants of the key"}},
 		{setting{rule: "what would not help is not asked for", identity: []string{mfa}, boundary: []string{st("Allow", "", "ec2:*")}, unknown: []string{"aws:MultiFactorAuthPresent"}, want: access.ImplicitDeny}, nil},
 		{setting{rule: "a variable that is not known", identity: []string{st("Allow", "", "s3:*", `"Resource":"arn:aws:s3:::${aws:PrincipalTag/team}/*"`)}, unknown: []string{"aws:PrincipalTag/team"}, want: access.Depends}, []string{"aws:PrincipalTag/team"}},
 	} {
