@@ -206,7 +206,7 @@ func checkIAMResource(r, region, path string) error {
 	if region != "" {
 		return malformed("IAM resource " + r + " cannot contain region information.")
 	}
-	if path == "*" || path == "root" || strings.ContainsAny(path[:1], "*?$") {
+	if path == "root" || path != "" && strings.ContainsAny(path[:1], "*?$") {
 		return nil
 	}
 	for _, p := range iamPaths {

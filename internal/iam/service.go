@@ -52,7 +52,7 @@ func (s *Service) Operations() []api.Operation {
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
 		s.keyOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
-		s.accountOperations(),
+		s.accountOperations(), s.detailsOperations(), s.simulationOperations(),
 	)
 }
 

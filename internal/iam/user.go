@@ -146,8 +146,9 @@ func describeBoundary(arn string) *types.AttachedPermissionsBoundary {
 		return nil
 	}
 	return &types.AttachedPermissionsBoundary{
-		PermissionsBoundaryArn:  aws.String(arn),
-		PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
+		PermissionsBoundaryArn: aws.String(arn),
+		// What AWS answers, though the model's enumeration has another word.
+		PermissionsBoundaryType: "Policy",
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	arnsMax = 10
 	// packedMax is the space for policies and tags once compressed. AWS tells
 	// only the percentage in use; this is our measure of the whole.
-	packedMax = 4096
+	packedMax = 2048
 )
 
 // limits are the policies and tags that somebody asks for with a session.

@@ -1,0 +1,326 @@
+package iam
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/policy"
+)
+
+func (s *Service) simulationOperations() []api.Operation {
+	return []api.Operation{
+		read("SimulatePrincipalPolicy", func(_ *api.Call, in *iam.SimulatePrincipalPolicyInput) (target, error) {
+			return target{resource: value(in.PolicySourceArn)}, nil
+		}, s.simulatePrincipalPolicy),
+		read("SimulateCustomPolicy", everywhere, s.simulateCustomPolicy),
+		read("GetContextKeysForPrincipalPolicy", func(_ *api.Call, in *iam.GetContextKeysForPrincipalPolicyInput) (target, error) {
+			return target{resource: value(in.PolicySourceArn)}, nil
+		}, s.getContextKeysForPrincipalPolicy),
+		read("GetContextKeysForCustomPolicy", everywhere, s.getContextKeysForCustomPolicy),
+	}
+}
+
+// simulation is what the two simulators have in common.
+type simulation struct {
+	principal access.Principal
+	policies  access.Policies
+	actions   []string
+	resources []string
+	owner     string // account of the resources
+	context   access.Context
+}
+
+func (s *Service) simulatePrincipalPolicy(c *api.Call, in *iam.SimulatePrincipalPolicyInput) (*iam.SimulatePrincipalPolicyOutput, error) {
+	who, held, err := s.source(c, value(in.PolicySourceArn))
+	if err != nil {
+		return nil, err
+	}
+	sim := simulation{principal: who, policies: held, actions: in.ActionNames, resources: in.ResourceArns}
+	if err := sim.input(in.PolicyInputList, in.PermissionsBoundaryPolicyInputList, in.ResourcePolicy, in.ContextEntries); err != nil {
+		return nil, err
+	}
+	if err := sim.caller(c, in.CallerArn, in.ResourceOwner); err != nil {
+		return nil, err
+	}
+	p, err := paginate(sim.run(), evaluationKey, in.Marker, in.MaxItems)
+	return &iam.SimulatePrincipalPolicyOutput{EvaluationResults: p.items, IsTruncated: p.truncated, Marker: p.marker}, err
+}
+
+func (s *Service) simulateCustomPolicy(c *api.Call, in *iam.SimulateCustomPolicyInput) (*iam.SimulateCustomPolicyOutput, error) {
+	sim := simulation{
+		principal: access.Principal{Type: access.User, Partition: c.Partition, Account: c.Account},
+		actions:   in.ActionNames, resources: in.ResourceArns,
+	}
+	if err := sim.input(in.PolicyInputList, in.PermissionsBoundaryPolicyInputList, in.ResourcePolicy, in.ContextEntries); err != nil {
+		return nil, err
+	}
+	if err := sim.caller(c, in.CallerArn, in.ResourceOwner); err != nil {
+		return nil, err
+	}
+	p, err := paginate(sim.run(), evaluationKey, in.Marker, in.MaxItems)
+	return &iam.SimulateCustomPolicyOutput{EvaluationResults: p.items, IsTruncated: p.truncated, Marker: p.marker}, err
+}
+
+func evaluationKey(r types.EvaluationResult) string {
+	return *r.EvalActionName + " " + *r.EvalResourceName
+}
+
+// source is the user, group or role whose policies are asked about.
+func (s *Service) source(c *api.Call, source string) (access.Principal, access.Policies, error) {
+	p := access.Principal{Type: access.User, Partition: c.Partition, Account: c.Account, ARN: source}
+	var out access.Policies
+	n, ok := parseARN(source)
+	if !ok || n.account != c.Account {
+		return p, out, invalidInput("Invalid Entity Arn: %s does not clearly define entity type and name.", source)
+	}
+	scope := c.Global()
+	switch n.noun {
+	case "user":
+		u, err := get(c.Tx, scope, users, "user", n.name)
+		if err != nil {
+			return p, out, err
+		}
+		p.UserID, p.Name, p.Tags = u.ID, u.Name, u.Tags.asMap()
+		return p, out, s.allOf(c.Tx, scope, &u, &out)
+	case "group":
+		g, err := get(c.Tx, scope, groups, "group", n.name)
+		if err != nil {
+			return p, out, err
+		}
+		return p, out, s.held(c.Tx, scope, &g.holder, "group", &out)
+	case "role":
+		r, err := get(c.Tx, scope, roles, "role", n.name)
+		if err != nil {
+			return p, out, err
+		}
+		p.Type, p.RoleARN, p.RoleID, p.Tags = access.RoleSession, source, r.ID, r.Tags.asMap()
+		return p, out, s.held(c.Tx, scope, &r.holder, "role", &out)
+	}
+	return p, out, invalidInput("Invalid Entity Arn: %s does not clearly define entity type and name.", source)
+}
+
+// input reads the policies and the context that come with the request.
+func (m *simulation) input(identity, boundary []string, resource *string, entries []types.ContextEntry) error {
+	for i, text := range identity {
+		p, err := checkIdentity(text)
+		if err != nil {
+			return invalidInput("%s", inputReason(err))
+		}
+		m.policies.Identity = append(m.policies.Identity, access.Document{Name: fmt.Sprintf("PolicyInputList.%d", i+1), Policy: p})
+	}
+	for i, text := range boundary {
+		p, err := checkIdentity(text)
+		if err != nil {
+			return invalidInput("%s", inputReason(err))
+		}
+		m.policies.Boundary = &access.Document{Name: fmt.Sprintf("PermissionsBoundaryPolicyInputList.%d", i+1), Policy: p}
+	}
+	if resource != nil {
+		p, err := policy.Parse([]byte(*resource))
+		if err != nil {
+			return invalidInput("Syntax errors in policy.")
+		}
+		m.policies.Resource = &access.ResourcePolicy{Document: access.Document{Name: "ResourcePolicy", Policy: p}}
+	}
+	for _, e := range entries {
+		m.context.Set(value(e.ContextKeyName), slices.Clone(e.ContextKeyValues)...)
+	}
+	return nil
+}
+
+// inputReason is the message of a document's error, without its code.
+func inputReason(err error) string {
+	if e, ok := err.(*types.MalformedPolicyDocumentException); ok {
+		return value(e.Message)
+	}
+	return err.Error()
+}
+
+// caller sets who the request is simulated for and who owns the resources.
+func (m *simulation) caller(c *api.Call, caller, owner *string) error {
+	if caller != nil {
+		n, ok := parseARN(*caller)
+		if !ok || n.noun != "user" {
+			return invalidInput("Invalid Caller Arn: %s. Only user ARNs are supported.", *caller)
+		}
+		m.principal.Type, m.principal.ARN, m.principal.Name, m.principal.Account = access.User, *caller, n.name, n.account
+	}
+	if m.principal.ARN == "" {
+		m.principal.ARN = arn(c, "user", "/", "simulated")
+	}
+	if owner != nil {
+		m.owner = *owner
+		if n, ok := parseARN(*owner); ok {
+			m.owner = n.account
+		}
+	}
+	if len(m.resources) == 0 {
+		m.resources = []string{"*"}
+	}
+	return nil
+}
+
+// run evaluates every action on every resource.
+func (m *simulation) run() []types.EvaluationResult {
+	missing := m.missing()
+	var out []types.EvaluationResult
+	for _, a := range m.actions {
+		for _, r := range m.resources {
+			d := access.Decide(access.Request{
+				Principal: m.principal, Action: a, Resource: r, ResourceAccount: m.owner, Context: m.context,
+			}, m.policies)
+			out = append(out, m.describe(d, missing))
+		}
+	}
+	return out
+}
+
+func (m *simulation) describe(d access.Decision, missing []string) types.EvaluationResult {
+	out := types.EvaluationResult{
+		EvalActionName: aws.String(d.Request.Action), EvalResourceName: aws.String(d.Request.Resource),
+		EvalDecision: types.PolicyEvaluationDecisionTypeImplicitDeny, MatchedStatements: []types.Statement{},
+		MissingContextValues: missing,
+	}
+	switch d.Outcome {
+	case access.Allowed:
+		out.EvalDecision = types.PolicyEvaluationDecisionTypeAllowed
+	case access.ExplicitDeny:
+		out.EvalDecision = types.PolicyEvaluationDecisionTypeExplicitDeny
+	}
+	for _, l := range d.Layers {
+		if l.Layer == access.BoundaryLayer && m.policies.Boundary != nil {
+			out.PermissionsBoundaryDecisionDetail = &types.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: l.Verdict == access.Allows}
+		}
+		for _, r := range l.Reasons {
+			if r.Match && (d.Outcome != access.ExplicitDeny || r.Effect == policy.Deny) {
+				out.MatchedStatements = append(out.MatchedStatements, m.statement(r))
+			}
+		}
+	}
+	return out
+}
+
+// statement says where a statement stands.
+func (m *simulation) statement(r access.Reason) types.Statement {
+	out := types.Statement{
+		SourcePolicyId: aws.String(sourceID(r.Document)), SourcePolicyType: "IAM Policy",
+		StartPosition: &types.Position{Line: int32(r.Position.Line), Column: int32(r.Position.Column)},
+	}
+	documents := slices.Clone(m.policies.Identity)
+	if m.policies.Boundary != nil {
+		documents = append(documents, *m.policies.Boundary)
+	}
+	if m.policies.Resource != nil {
+		documents = append(documents, m.policies.Resource.Document)
+	}
+	for _, d := range documents {
+		if d.Name == r.Document && d.ARN == r.ARN {
+			out.EndPosition = endOf(d.Policy.Text(), r.Position)
+			break
+		}
+	}
+	return out
+}
+
+var inlineName = regexp.MustCompile(`^inline policy (.+) of (user|group|role) (.+)$`)
+
+// sourceID is how the simulator names a policy: an inline one by its holder too.
+func sourceID(document string) string {
+	if m := inlineName.FindStringSubmatch(document); m != nil {
+		return m[2] + "_" + m[3] + "_" + m[1]
+	}
+	return document
+}
+
+// endOf is the place just behind the statement that starts at p.
+func endOf(text string, p policy.Position) *types.Position {
+	d := json.NewDecoder(strings.NewReader(text[p.Offset:]))
+	var skip json.RawMessage
+	if err := d.Decode(&skip); err != nil {
+		return nil
+	}
+	statement := text[p.Offset : p.Offset+int(d.InputOffset())]
+	end := &types.Position{Line: int32(p.Line), Column: int32(p.Column + len(statement))}
+	if i := strings.LastIndexByte(statement, '\n'); i >= 0 {
+		end.Line += int32(strings.Count(statement, "\n"))
+		end.Column = int32(len(statement) - i)
+	}
+	return end
+}
+
+// missing are the context keys that the policies ask for and the request lacks.
+func (m *simulation) missing() []string {
+	documents := slices.Clone(m.policies.Identity)
+	if m.policies.Boundary != nil {
+		documents = append(documents, *m.policies.Boundary)
+	}
+	out := []string{}
+	for _, k := range contextKeys(documents) {
+		if _, present, _ := m.context.Get(k); !present {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z0-9._/-]+:[^,}]+)[^}]*\}`)
+
+// contextKeys are the keys in the conditions and variables of policies, sorted.
+func contextKeys(documents []access.Document) []string {
+	found := make(map[string]string)
+	note := func(key string) {
+		if lower := strings.ToLower(key); found[lower] == "" {
+			found[lower] = key
+		}
+	}
+	for _, d := range documents {
+		for i := range d.Policy.Len() {
+			st := d.Policy.Statement(i)
+			texts := slices.Concat(st.Resources(), st.NotResources())
+			for _, c := range st.Conditions() {
+				note(c.Key)
+				texts = append(texts, c.Values...)
+			}
+			for _, t := range texts {
+				for _, v := range variable.FindAllStringSubmatch(t, -1) {
+					note(v[1])
+				}
+			}
+		}
+	}
+	out := make([]string, 0, len(found))
+	for _, k := range found {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *Service) getContextKeysForPrincipalPolicy(c *api.Call, in *iam.GetContextKeysForPrincipalPolicyInput) (*iam.GetContextKeysForPrincipalPolicyOutput, error) {
+	_, held, err := s.source(c, value(in.PolicySourceArn))
+	if err != nil {
+		return nil, err
+	}
+	sim := simulation{policies: held}
+	if err := sim.input(in.PolicyInputList, nil, nil, nil); err != nil {
+		return nil, err
+	}
+	return &iam.GetContextKeysForPrincipalPolicyOutput{ContextKeyNames: contextKeys(sim.policies.Identity)}, nil
+}
+
+func (s *Service) getContextKeysForCustomPolicy(_ *api.Call, in *iam.GetContextKeysForCustomPolicyInput) (*iam.GetContextKeysForCustomPolicyOutput, error) {
+	var sim simulation
+	if err := sim.input(in.PolicyInputList, nil, nil, nil); err != nil {
+		return nil, err
+	}
+	return &iam.GetContextKeysForCustomPolicyOutput{ContextKeyNames: contextKeys(sim.policies.Identity)}, nil
+}
