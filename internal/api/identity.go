@@ -38,6 +38,21 @@ type Identities interface {
 	Identity(tx store.Tx, caller *Caller) (access.Policies, error)
 }
 
+// InstanceProfiles finds instance profiles for EC2, which hands their roles to
+// instances. IAM implements it.
+type InstanceProfiles interface {
+	// InstanceProfile returns the profile of that name in the call's account, or
+	// store.ErrNotFound. It authorizes nothing: the launch needs iam:PassRole on
+	// the role, not iam:GetInstanceProfile.
+	InstanceProfile(c *Call, name string) (InstanceProfile, error)
+}
+
+// InstanceProfile is what EC2 needs to know of one.
+type InstanceProfile struct {
+	ARN, ID string
+	RoleARN string // empty if it holds no role
+}
+
 // ErrInvalidToken is returned for a session token that is not ours, was
 // changed, or belongs to another access key.
 var ErrInvalidToken = errors.New("api: invalid session token")

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/store"
 )
 
 // planProfile finds the launch's instance profile and its role.
@@ -26,36 +28,43 @@ func (s *Service) planProfile(c *api.Call, in *ec2.RunInstancesInput, p *launchP
 	case name == "":
 		return missingParameter("iamInstanceProfile.name")
 	}
-	found, role, err := findProfile(c, name)
+	found, err := s.findProfile(c, name)
 	switch {
-	case errorCode(err) == "NoSuchEntity", err == nil && arn != "" && found.ARN != arn:
+	case errors.Is(err, store.ErrNotFound), err == nil && arn != "" && found.ARN != arn:
 		if arn != "" {
 			return invalidValue("Value (%s) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN", arn)
 		}
 		return invalidValue("Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
 	case err != nil:
 		return err
-	case role == "":
+	case found.RoleARN == "":
 		return invalidValue("IAM Instance Profile %q has no associated IAM Roles", found.ARN)
 	}
-	p.instance.Profile, p.role = found, role
+	p.instance.Profile, p.role = instanceProfile{ARN: found.ARN, ID: found.ID}, found.RoleARN
 	return nil
 }
 
-// findProfile asks IAM for a profile and its role's ARN, in the caller's name.
-// It goes to the door directly, for a dry run must look as well: iam:PassRole is
-// decided on the role.
-func findProfile(c *api.Call, name string) (instanceProfile, string, error) {
+// findProfile returns a profile, or store.ErrNotFound. Where nobody was given
+// to find profiles, IAM is asked in the caller's name, who then needs
+// iam:GetInstanceProfile as well. That goes to the door directly, for a dry run
+// must look too: iam:PassRole is decided on the role.
+func (s *Service) findProfile(c *api.Call, name string) (api.InstanceProfile, error) {
+	if s.profiles != nil {
+		return s.profiles.InstanceProfile(c, name)
+	}
 	out, err := c.Door.Invoke(c.Forward("ec2", launch.FrontEnd), "iam", "GetInstanceProfile", &iam.GetInstanceProfileInput{InstanceProfileName: aws.String(name)})
+	if errorCode(err) == "NoSuchEntity" {
+		return api.InstanceProfile{}, store.ErrNotFound
+	}
 	if err != nil {
-		return instanceProfile{}, "", err
+		return api.InstanceProfile{}, err
 	}
 	found := out.(*iam.GetInstanceProfileOutput).InstanceProfile
-	profile := instanceProfile{ARN: aws.ToString(found.Arn), ID: aws.ToString(found.InstanceProfileId)}
-	if len(found.Roles) == 0 {
-		return profile, "", nil
+	profile := api.InstanceProfile{ARN: aws.ToString(found.Arn), ID: aws.ToString(found.InstanceProfileId)}
+	if len(found.Roles) > 0 {
+		profile.RoleARN = aws.ToString(found.Roles[0].Arn)
 	}
-	return profile, aws.ToString(found.Roles[0].Arn), nil
+	return profile, nil
 }
 
 // passRole is the permission to hand the profile's role to the instance (IAM

@@ -15,10 +15,19 @@ import (
 )
 
 // Service is EC2. Its state is in the store.
-type Service struct{}
+type Service struct {
+	profiles api.InstanceProfiles // nil: IAM is asked in the caller's name
+}
 
 // New returns the service.
 func New() *Service { return &Service{} }
+
+// WithProfiles has the service find instance profiles there, so that a launch
+// with one needs no permission of IAM's but iam:PassRole. It returns s.
+func (s *Service) WithProfiles(p api.InstanceProfiles) *Service {
+	s.profiles = p
+	return s
+}
 
 // Name is the signing name.
 func (s *Service) Name() string { return "ec2" }
