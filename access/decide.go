@@ -55,6 +55,7 @@ type evaluation struct {
 
 func (e *evaluation) start(r *Request, p *Policies) {
 	e.request, e.policies, e.caller = r, p, r.Principal.caller()
+	e.caller.Bounded = p.Boundary != nil
 	e.keys.request = r
 	e.env = policy.NewEnv(r.Action, r.Resource, &e.caller, &e.keys)
 	e.kind = e.resourceKind()

@@ -31,7 +31,7 @@ func (k *keys) Get(key string) (values []string, present, unknown bool) {
 	}
 	value, ok := k.derive(key)
 	if !ok {
-		return nil, false, false
+		return nil, false, k.request.Context.unknownPrefix(key)
 	}
 	k.one[0] = value
 	return k.one[:], true, false
@@ -122,7 +122,17 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// lookup is Get for a key that is in lower case already.
+// unknownPrefix reports whether a key is one of many that nobody knows.
+func (c *Context) unknownPrefix(key string) bool {
+	for k := range c.unknown {
+		if prefix, found := strings.CutSuffix(k, "*"); found && strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// lookup is Get for a key that is in lower case already, and by its own name.
 func (c *Context) lookup(key string) (values []string, present, unknown bool) {
 	if c.unknown[key] {
 		return nil, false, true

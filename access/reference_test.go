@@ -67,6 +67,7 @@ func (x *reference) has(effect policy.Effect, d access.Document, resourceBased b
 	caller := policy.Caller{
 		Account: who.Account, ARN: who.ARN, RoleARN: who.RoleARN, RoleID: who.RoleID, UserARN: who.UserARN,
 		Service: who.ServicePrincipal, Root: who.Type == access.Root,
+		Bounded: x.p.Boundary != nil,
 	}
 	env := policy.NewEnv(x.r.Action, x.r.Resource, &caller, x.r.Context)
 	env.ResourceBased = resourceBased

@@ -93,7 +93,9 @@ func (c *Context) Set(key string, values ...string) {
 }
 
 // SetUnknown says that nobody knows whether the key is there, nor its value:
-// a decision that turns on it is neither allow nor deny.
+// a decision that turns on it is neither allow nor deny. A key that ends in an
+// asterisk stands for all that start so and are not set: "aws:ResourceTag/*",
+// or "*" for all others.
 func (c *Context) SetUnknown(key string) {
 	if c.unknown == nil {
 		c.unknown = make(map[string]bool)
@@ -104,11 +106,8 @@ func (c *Context) SetUnknown(key string) {
 // Get returns a key's values, whether it is present, and whether it is unknown.
 func (c Context) Get(key string) (values []string, present, unknown bool) {
 	key = strings.ToLower(key)
-	if c.unknown[key] {
-		return nil, false, true
-	}
-	values, present = c.values[key]
-	return values, present, false
+	values, present, unknown = c.lookup(key)
+	return values, present, unknown || !present && c.unknownPrefix(key)
 }
 
 // Clone returns a copy that shares nothing with c.

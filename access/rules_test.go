@@ -237,7 +237,27 @@ func TestResourcePolicies(t *testing.T) {
 		get(setting{rule: "NotPrincipal wants the session in its list", who: session(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012","` + roleARN + `"]},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
 		get(setting{rule: "NotPrincipal spares a session listed with role and account", who: session(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012","` + roleARN + `","` + sessARN + `"]},"Action":"*","Resource":"*"}`}, want: access.Allowed}),
 		get(setting{rule: "NotPrincipal spares the root user listed", who: root(), identity: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["123456789012"]},"Action":"*","Resource":"*"}`}, want: access.Allowed}),
+		get(setting{rule: "NotPrincipal spares nobody with a boundary", who: user("test"), identity: all, boundary: all, resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::123456789012:user/test","123456789012"]},"Action":"*","Resource":"*"}`}, want: access.ExplicitDeny}),
 		get(setting{rule: "NotPrincipal grants nothing to those it spares", who: user("test"), resources: []string{`{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::123456789012:user/test","123456789012"]},"Action":"*","Resource":"*"}`}, want: access.ImplicitDeny}),
+	})
+}
+
+// TestWorkedExample is the example of the IAM guide's "Policy evaluation for
+// requests within a single account": a user with a bucket of their own, and a
+// deny for everything that holds logs.
+func TestWorkedExample(t *testing.T) {
+	t.Parallel()
+	identity := []string{
+		st("Allow", "", "s3:ListAllMyBuckets", `"Resource":"arn:aws:s3:::*"`),
+		st("Allow", "", "s3:*", `"Resource":["arn:aws:s3:::example-test/*","arn:aws:s3:::example-test"]`),
+		st("Deny", "", "s3:*", `"Resource":"arn:aws:s3:::*log*"`),
+	}
+	toUser := []string{st("Allow", aws("arn:aws:iam::123456789012:user/test"), "s3:*")}
+	run(t, []setting{
+		{rule: "the user's own bucket", who: user("test"), action: "s3:PutObject", resource: "arn:aws:s3:::example-test/a", identity: identity, want: access.Allowed},
+		{rule: "a bucket that only its policy allows", who: user("test"), action: "s3:PutObject", resource: "arn:aws:s3:::example-other/a", identity: identity, resources: toUser, want: access.Allowed, layer: access.ResourceLayer},
+		{rule: "a bucket that nothing allows", who: user("test"), action: "s3:PutObject", resource: "arn:aws:s3:::example-other/a", identity: identity, want: access.ImplicitDeny, layer: access.IdentityLayer},
+		{rule: "logs, although the bucket's policy allows", who: user("test"), action: "s3:PutObject", resource: "arn:aws:s3:::example-test-logs/a", identity: identity, resources: toUser, want: access.ExplicitDeny, layer: access.IdentityLayer},
 	})
 }
 

@@ -24,6 +24,10 @@ type Caller struct {
 	UserARN string
 	// Root marks the account's root user.
 	Root bool
+	// Bounded marks a user or role with a permissions boundary: a NotPrincipal
+	// with Deny does not spare it, whatever it lists (IAM guide, "AWS JSON policy
+	// elements: NotPrincipal").
+	Bounded bool
 	// Service is the service principal of an AWS service acting for itself.
 	Service string
 	// Federated is the identity provider of a web identity or SAML caller.

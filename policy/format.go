@@ -139,6 +139,9 @@ func (v *validator) trustFields(s *Statement) {
 			v.add(s, e, fmt.Sprintf("Has prohibited field %s", e), "a trust policy has no %s: it is about its role", e)
 		}
 	}
+	if _, ok := s.elements[NotPrincipalElement]; ok {
+		v.add(s, NotPrincipalElement, "Has prohibited field NotPrincipal", "a trust policy has no NotPrincipal")
+	}
 	if !s.present.has(hasPrincipal | hasNotPrincipal) {
 		v.add(s, PrincipalElement, "Missing required field Principal", "the statement names no Principal")
 	}
@@ -236,6 +239,14 @@ func (v *validator) keyPrincipal(s *Statement) {
 				v.add(s, PrincipalElement, messageKeyPrincipal, "%q is no principal of type %s", p.Name, p.Type)
 			}
 		}
+	}
+}
+
+// allowNotPrincipal: to allow everyone but some is not supported (IAM guide,
+// "AWS JSON policy elements: NotPrincipal").
+func (v *validator) allowNotPrincipal(s *Statement) {
+	if s.effect == Allow && s.present.has(hasNotPrincipal) {
+		v.add(s, NotPrincipalElement, messageSyntax, "NotPrincipal goes with Deny only")
 	}
 }
 

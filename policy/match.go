@@ -82,7 +82,7 @@ func (s *Statement) matchAction(env *Env) bool {
 func (s *Statement) matchPrincipal(env *Env) (Names, bool) {
 	switch {
 	case s.present.has(hasNotPrincipal):
-		if env.caller == nil || excepted(s.notPrincipals, env.caller) {
+		if env.caller == nil || excepted(s.notPrincipals, env.caller, s.effect) {
 			return 0, false
 		}
 		return NamesEveryone, true

@@ -147,8 +147,12 @@ func (p *PrincipalName) namesAWS(c *Caller) Names {
 
 // excepted reports whether a NotPrincipal list takes the caller out. AWS wants
 // every name of the caller in the list: the account's, the role's and the
-// session's (IAM guide, "AWS JSON policy elements: NotPrincipal").
-func excepted(list []PrincipalName, c *Caller) bool {
+// session's; and a permissions boundary defeats it (IAM guide, "AWS JSON policy
+// elements: NotPrincipal").
+func excepted(list []PrincipalName, c *Caller, effect Effect) bool {
+	if c.Bounded && effect == Deny {
+		return false
+	}
 	var names Names
 	for i := range list {
 		names |= list[i].names(c)

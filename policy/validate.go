@@ -126,12 +126,12 @@ var rules = map[Kind][]func(*validator, *Statement){
 	ManagedPolicy:  identityRules,
 	BoundaryPolicy: identityRules,
 	SessionPolicy:  identityRules,
-	EndpointPolicy: {(*validator).hasAction, (*validator).hasResource, (*validator).actionFormat, (*validator).conditionFormat},
+	EndpointPolicy: {(*validator).allowNotPrincipal, (*validator).hasAction, (*validator).hasResource, (*validator).actionFormat, (*validator).conditionFormat},
 	TrustPolicy: {
 		(*validator).trustFields, (*validator).trustPrincipal, (*validator).hasAction, (*validator).actionFormat,
 		(*validator).trustAction, (*validator).conditionFormat,
 	},
-	KeyPolicy: {(*validator).keyPrincipal, (*validator).actionFormat, (*validator).conditionFormat, (*validator).keyCondition},
+	KeyPolicy: {(*validator).keyPrincipal, (*validator).allowNotPrincipal, (*validator).actionFormat, (*validator).conditionFormat, (*validator).keyCondition},
 	ServiceControlPolicy: {
 		(*validator).noPrincipal, (*validator).hasAction, (*validator).hasResource, (*validator).actionFormat, (*validator).conditionFormat,
 	},

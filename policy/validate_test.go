@@ -80,6 +80,9 @@ func TestLoadAnswersInTheServicesWords(t *testing.T) {
 			"OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches requests without the specified encryption context or with an unspecified encryption context. To fix, remove ForAllValues.",
 		},
 
+		{"a key policy that allows everyone but some", policy.KeyPolicy, statement(`"NotPrincipal":{"AWS":"123456789012"},"Action":"kms:*","Resource":"*"`), keySyntax},
+		{"a trust policy for everyone but some", policy.TrustPolicy, statement(`"NotPrincipal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"`), "Has prohibited field NotPrincipal"},
+
 		{"a good SCP", policy.ServiceControlPolicy, statement(`"Action":"*","Resource":"*"`), ""},
 		{"an SCP names nobody", policy.ServiceControlPolicy, statement(`"Principal":"*","Action":"*","Resource":"*"`), organization},
 		{"an SCP that is no JSON", policy.ServiceControlPolicy, `x`, organization},
