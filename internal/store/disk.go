@@ -24,10 +24,12 @@ const lockName = "keyturn.lock"
 // schemaVersion is kept in the database as its user_version.
 const schemaVersion = 1
 
+// The records' table has a rowid, for a record is too long for a leaf of an
+// index and would lie on pages of its own: appending would cost four times as much.
 const schema = `
 CREATE TABLE rows (key TEXT NOT NULL PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE records (stream TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, data BLOB,
-	PRIMARY KEY (stream, at, id)) WITHOUT ROWID;
+	PRIMARY KEY (stream, at, id));
 PRAGMA user_version = 1;`
 
 // Pragmas. WAL with synchronous=FULL survives a killed process and a power
