@@ -251,6 +251,26 @@ func TestStartRefusedByKMSStopsTheInstance(t *testing.T) {
 	}
 }
 
+// Whoever revokes the grants of a running instance, or deletes its key, does not
+// keep it from stopping.
+func TestStopWithoutTheGrants(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&kmstypes.NotFoundException{}, accessDenied} {
+		w := newWorld(t)
+		id := w.running(encryptedDevice("/dev/sdf"))
+		clear(w.kms.grants)
+		w.kms.deny["RetireGrant"] = err
+		must[ec2.StopInstancesOutput](w, "StopInstances", &ec2.StopInstancesInput{InstanceIds: []string{id}})
+		w.wait(time.Minute)
+		w.wantState(id, types.InstanceStateNameStopped)
+		for _, v := range w.volumesAt(id) {
+			if a := v.Attachments[0]; a.Grant != "" {
+				t.Errorf("%s keeps the grant %s", v.ID, a.Grant)
+			}
+		}
+	}
+}
+
 func TestStopTellsWhoStopped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -155,7 +155,8 @@ func infrastructureKeyID(random io.Reader) string {
 
 // retireGrant ends a grant that a launch made, as EC2's service principal, which
 // is the grant's retiring principal. A grant or a key that is gone already
-// leaves nothing to retire.
+// leaves nothing to retire; KMS calls that not found, or, since a grant that is
+// gone allows nothing, denied.
 func (s *Service) retireGrant(c *api.Call, key, grant string) error {
 	if grant == "" {
 		return nil
@@ -164,7 +165,8 @@ func (s *Service) retireGrant(c *api.Call, key, grant string) error {
 	_, err := api.Invoke[kms.RetireGrantOutput](as, "kms", string(launch.RetireGrant), &kms.RetireGrantInput{
 		KeyId: aws.String(key), GrantId: aws.String(grant),
 	})
-	if errorCode(err) == "NotFoundException" {
+	switch errorCode(err) {
+	case "NotFoundException", "AccessDeniedException":
 		return nil
 	}
 	return err
