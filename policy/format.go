@@ -135,11 +135,11 @@ func (v *validator) conditionFormat(s *Statement) {
 // trustFields: a trust policy says who, not what: the role is its resource.
 func (v *validator) trustFields(s *Statement) {
 	for _, e := range [...]Element{ResourceElement, NotResourceElement} {
-		if _, ok := s.elements[e]; ok {
+		if _, ok := s.ElementPosition(e); ok {
 			v.add(s, e, fmt.Sprintf("Has prohibited field %s", e), "a trust policy has no %s: it is about its role", e)
 		}
 	}
-	if _, ok := s.elements[NotPrincipalElement]; ok {
+	if _, ok := s.ElementPosition(NotPrincipalElement); ok {
 		v.add(s, NotPrincipalElement, "Has prohibited field NotPrincipal", "a trust policy has no NotPrincipal")
 	}
 	if !s.present.has(hasPrincipal | hasNotPrincipal) {

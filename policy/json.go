@@ -155,7 +155,7 @@ func (r *reader) number() (node, error) {
 func (r *reader) object(depth int) (node, error) {
 	n := node{kind: objectValue, start: r.at}
 	r.at++
-	seen := make(map[string]struct{})
+	var seen map[string]struct{}
 	for first := true; ; first = false {
 		r.space()
 		if r.at == len(r.text) {
@@ -172,10 +172,9 @@ func (r *reader) object(depth int) (node, error) {
 		if m.key, err = r.string(); err != nil {
 			return node{}, err
 		}
-		if _, ok := seen[m.key]; ok {
+		if n.has(m.key, &seen) {
 			return node{}, r.fail(m.start, "the key %q stands twice in the same object", m.key)
 		}
-		seen[m.key] = struct{}{}
 		r.space()
 		if r.at == len(r.text) || r.text[r.at] != ':' {
 			return node{}, r.fail(r.at, "a colon must follow the key %q", m.key)
@@ -196,6 +195,30 @@ func (r *reader) object(depth int) (node, error) {
 	r.at++
 	n.end = r.at
 	return n, nil
+}
+
+// fewMembers is how many keys are compared one by one.
+const fewMembers = 16
+
+// has reports whether the object has the key; seen serves large objects.
+func (n *node) has(key string, seen *map[string]struct{}) bool {
+	if len(n.members) < fewMembers {
+		for i := range n.members {
+			if n.members[i].key == key {
+				return true
+			}
+		}
+		return false
+	}
+	if *seen == nil {
+		*seen = make(map[string]struct{}, 2*fewMembers)
+		for i := range n.members {
+			(*seen)[n.members[i].key] = struct{}{}
+		}
+	}
+	_, ok := (*seen)[key]
+	(*seen)[key] = struct{}{}
+	return ok
 }
 
 func (r *reader) array(depth int) (node, error) {

@@ -122,7 +122,7 @@ func (s *Statement) principalMismatch(env *Env) Mismatch {
 	if s.present.has(hasNotPrincipal) {
 		m.Element, m.Wanted = NotPrincipalElement, principalTexts(s.notPrincipals)
 	}
-	m.Position = s.elements[m.Element]
+	m.Position = s.at(m.Element)
 	if c := env.caller; c != nil {
 		for _, name := range [...]string{c.ARN, c.RoleARN, c.Service, c.Federated, c.CanonicalUser} {
 			if name != "" {
@@ -146,7 +146,7 @@ func (s *Statement) actionMismatch(env *Env) Mismatch {
 	if s.notAction {
 		m.Element = NotActionElement
 	}
-	m.Position = s.elements[m.Element]
+	m.Position = s.at(m.Element)
 	return m
 }
 
@@ -155,7 +155,7 @@ func (s *Statement) resourceMismatch(env *Env) Mismatch {
 	if s.notResource {
 		m.Element = NotResourceElement
 	}
-	m.Position = s.elements[m.Element]
+	m.Position = s.at(m.Element)
 	return m
 }
 

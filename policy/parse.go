@@ -89,9 +89,9 @@ func (b *builder) statement(s *Statement, index int, n node) error {
 		return err
 	}
 	s.index, s.position = index, b.policy.lines.position(n.start)
-	s.elements = make(map[Element]Position, len(n.members))
+	s.elements = make([]elementAt, 0, len(n.members))
 	for _, m := range n.members {
-		s.elements[Element(m.key)] = b.policy.lines.position(m.start)
+		s.elements = append(s.elements, elementAt{Element(m.key), b.policy.lines.position(m.start)})
 		if err := b.element(s, m); err != nil {
 			return err
 		}
@@ -102,8 +102,8 @@ func (b *builder) statement(s *Statement, index int, n node) error {
 	for _, pair := range [...][2]Element{
 		{PrincipalElement, NotPrincipalElement}, {ActionElement, NotActionElement}, {ResourceElement, NotResourceElement},
 	} {
-		_, one := s.elements[pair[0]]
-		if other, both := s.elements[pair[1]]; one && both {
+		_, one := s.ElementPosition(pair[0])
+		if other, both := s.ElementPosition(pair[1]); one && both {
 			return b.fail(other.Offset, "a statement has %s or %s, not both", pair[0], pair[1])
 		}
 	}

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,8 @@ func TestParseRefuses(t *testing.T) {
 		"a condition value of null":   {`{"Statement":[{"Effect":"Allow","Condition":{"Bool":{"a:b":null}}}]}`, "line 1, column 60: a value of a:b must be a string, a number, or true or false, not null"},
 		"a bare principal":            {`{"Statement":[{"Effect":"Allow","Principal":"123456789012"}]}`, `line 1, column 45: a Principal that is a string is "*"; others have a type, as in {"AWS": "123456789012"}`},
 		"a principal of no type":      {`{"Statement":[{"Effect":"Allow","Principal":{"Aws":"*"}}]}`, `line 1, column 46: a principal is of type AWS, Service, Federated or CanonicalUser, not "Aws"`},
+		"the last of many keys twice": {`{"Statement":[],"Id":{` + many(40) + `,"key39":1}}`, `line 1, column 423: the key "key39" stands twice in the same object`},
+		"the 16th key twice":          {`{"Statement":[],"Id":{` + many(16) + `,"key15":1}}`, `line 1, column 183: the key "key15" stands twice in the same object`},
 		"half a surrogate":            {`{"Id":"\ud800","Statement":[]}`, "line 1, column 8: half of a surrogate pair is missing"},
 		"a raw control character":     {"{\"Id\":\"\n\",\"Statement\":[]}", "line 1, column 8: a control character must be escaped in a string"},
 		"bytes that are no UTF-8":     {"{\"Id\":\"\xff\",\"Statement\":[]}", "line 1, column 7: the string is not valid UTF-8"},
@@ -132,6 +135,15 @@ func TestParseRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// many writes n members.
+func many(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"key%02d":1`, i)
+	}
+	return strings.Join(list, ",")
 }
 
 // TestParseTakesTimeInProportion feeds documents at which a careless reader,

@@ -19,8 +19,20 @@ type Statement struct {
 	resources     []resourceMatcher
 	notResource   bool
 	conditions    []Condition
-	elements      map[Element]Position
+	elements      []elementAt
 	present       presence
+}
+
+// elementAt is an element's place.
+type elementAt struct {
+	element Element
+	at      Position
+}
+
+// at is an element's place, or the zero Position.
+func (s *Statement) at(e Element) Position {
+	p, _ := s.ElementPosition(e)
+	return p
 }
 
 // presence tells the elements that a statement has.
@@ -93,8 +105,12 @@ func (s *Statement) Position() Position { return s.position }
 
 // ElementPosition is where an element's key stands, if the statement has it.
 func (s *Statement) ElementPosition(e Element) (Position, bool) {
-	p, ok := s.elements[e]
-	return p, ok
+	for i := range s.elements {
+		if s.elements[i].element == e {
+			return s.elements[i].at, true
+		}
+	}
+	return Position{}, false
 }
 
 // Principals are the values of the Principal element.

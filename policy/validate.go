@@ -168,7 +168,7 @@ func (v *validator) add(s *Statement, e Element, message, format string, args ..
 	violation.Position = v.policy.lines.position(0)
 	if s != nil {
 		violation.Statement, violation.Position = s.index, s.position
-		if p, ok := s.elements[e]; ok {
+		if p, ok := s.ElementPosition(e); ok {
 			violation.Position = p
 		}
 	}
@@ -190,7 +190,7 @@ func (v *validator) document() {
 
 func (v *validator) noPrincipal(s *Statement) {
 	for _, e := range [...]Element{PrincipalElement, NotPrincipalElement} {
-		if _, ok := s.elements[e]; ok {
+		if _, ok := s.ElementPosition(e); ok {
 			v.add(s, e, messageNoPrincipal, "a policy of this kind has no %s: it applies to whom it is attached to", e)
 		}
 	}
