@@ -20,10 +20,18 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		return f, nil
+		return flock{f}, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = errLocked
 	}
 	return nil, errors.Join(err, f.Close())
+}
+
+type flock struct{ f *os.File }
+
+// Close gives the lock back before it closes the file: a child process that is
+// being started has the file open, too, until it has become another program.
+func (l flock) Close() error {
+	return errors.Join(syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN), l.f.Close())
 }
