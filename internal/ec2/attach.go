@@ -29,6 +29,7 @@ func checkDevice(device string) error {
 }
 
 func (s *Service) attachVolumeNeeds(c *api.Call, in *ec2.AttachVolumeInput) ([]api.Need, error) {
+	c.Event.RequestParameters = attachVolumeParameters(in)
 	return s.volumeAndInstanceNeeds(c, "AttachVolume", aws.ToString(in.VolumeId), aws.ToString(in.InstanceId))
 }
 

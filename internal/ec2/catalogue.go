@@ -1,8 +1,11 @@
 package ec2
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +19,9 @@ import (
 type catalogue struct {
 	images    map[string]image
 	snapshots map[string]snapshot
+	// The same, sorted by id.
+	sortedImages    []image
+	sortedSnapshots []snapshot
 }
 
 // imageFamily is a vendor's line of images, with a few dated versions of it.
@@ -73,6 +79,8 @@ func catalogueOf(region string) *catalogue {
 			}
 		}
 	}
+	c.sortedImages = slices.SortedFunc(maps.Values(c.images), func(a, b image) int { return cmp.Compare(a.ID, b.ID) })
+	c.sortedSnapshots = slices.SortedFunc(maps.Values(c.snapshots), func(a, b snapshot) int { return cmp.Compare(a.ID, b.ID) })
 	kept, _ := catalogues.LoadOrStore(region, c)
 	return kept.(*catalogue)
 }

@@ -91,8 +91,12 @@ func (s *Service) modifyEBSDefaultKey(c *api.Call, in *ec2.ModifyEbsDefaultKmsKe
 		return nil, missingParameter("KmsKeyId")
 	}
 	key, managed, err := resolveKey(c, keyReference(c, *in.KmsKeyId))
-	if err != nil {
+	switch {
+	case err == nil:
+	case errorCode(err) == "":
 		return nil, err
+	default:
+		return nil, invalidValue("Value (%s) for parameter KmsKeyId is invalid. %s", *in.KmsKeyId, inaccessibleKey)
 	}
 	if managed {
 		key = ""

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -139,6 +140,19 @@ func matchOne(p []rune, r rune) int {
 		return 1
 	}
 	return 0
+}
+
+// matchesTagged is matches for a row with an id whose tags are read only if a
+// filter asks for them: most do not, and the public images are many.
+func matchesTagged(c *api.Call, id string, filters []types.Filter, get func(tags map[string]string, name string) ([]string, bool)) (bool, error) {
+	var tags map[string]string
+	if slices.ContainsFunc(filters, func(f types.Filter) bool { return isTagFilter(aws.ToString(f.Name)) }) {
+		var err error
+		if tags, err = tagsOf(c, id); err != nil {
+			return false, err
+		}
+	}
+	return matches(filters, func(name string) ([]string, bool) { return get(tags, name) })
 }
 
 // flag is a boolean as filters write it.

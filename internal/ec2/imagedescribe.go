@@ -31,41 +31,35 @@ func (s *Service) describeImages(c *api.Call, in *ec2.DescribeImagesInput) (*ec2
 	if err != nil {
 		return nil, err
 	}
-	var found []taggedImage
+	var found []image
 	for _, im := range visible {
 		if !ownedBy(c, in.Owners, im.Owner, im.OwnerAlias) || !im.executableBy(c, in.ExecutableUsers) {
 			continue
 		}
-		row := taggedImage{image: im}
-		if row.tags, err = tagsOf(c, im.ID); err != nil {
-			return nil, err
-		}
-		ok, err := matches(in.Filters, func(name string) ([]string, bool) { return imageFilter(im, row.tags, name) })
+		ok, err := matchesTagged(c, im.ID, in.Filters, func(tags map[string]string, name string) ([]string, bool) {
+			return imageFilter(im, tags, name)
+		})
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			found = append(found, row)
+			found = append(found, im)
 		}
 	}
-	rows, next, err := page(found, taggedImage.key, describeImagesPages, in.MaxResults, in.NextToken)
+	rows, next, err := page(found, func(im image) string { return im.ID }, describeImagesPages, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2.DescribeImagesOutput{Images: []types.Image{}, NextToken: next}
-	for _, r := range rows {
-		out.Images = append(out.Images, r.describe(r.tags))
+	for _, im := range rows {
+		tags, err := tagsOf(c, im.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.Images = append(out.Images, im.describe(tags))
 	}
 	return out, nil
 }
-
-// taggedImage is an image with the account's tags on it.
-type taggedImage struct {
-	image
-	tags map[string]string
-}
-
-func (im taggedImage) key() string { return im.ID }
 
 // selectImages returns the images with the ids, or all that the account may
 // use, sorted by id.
@@ -91,9 +85,7 @@ func (s *Service) selectImages(c *api.Call, ids []string) ([]image, error) {
 			}
 			all = append(all, im)
 		}
-		for _, im := range catalogueOf(c.Region).images {
-			all = append(all, im)
-		}
+		all = append(all, catalogueOf(c.Region).sortedImages...)
 		slices.SortFunc(all, func(a, b image) int { return cmp.Compare(a.ID, b.ID) })
 		for _, im := range all {
 			if !yield(im, nil) {

@@ -76,7 +76,8 @@ func (s *Service) modifyImageAttributeNeeds(c *api.Call, in *ec2.ModifyImageAttr
 	if attribute, err := imageAttribute(in); err == nil {
 		n.Context.Set("ec2:Attribute", strings.ToUpper(string(attribute[:1]))+string(attribute[1:]))
 	}
-	if g, err := imageChange(in); err == nil {
+	if g, err := imageChange(in); err == nil && len(g.add)+len(g.remove) > 0 {
+		c.Event.RequestParameters = shareParameters("imageId", aws.ToString(in.ImageId), "launchPermission", "launchPermission", g)
 		g.setKeys(&n.Context)
 	}
 	return []api.Need{n}, nil

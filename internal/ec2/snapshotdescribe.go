@@ -30,41 +30,35 @@ func (s *Service) describeSnapshots(c *api.Call, in *ec2.DescribeSnapshotsInput)
 	if err != nil {
 		return nil, err
 	}
-	var found []taggedSnapshot
+	var found []snapshot
 	for _, snap := range visible {
 		if !ownedBy(c, in.OwnerIds, snap.Owner, snap.OwnerAlias) || !snap.restorableBy(c, in.RestorableByUserIds) {
 			continue
 		}
-		row := taggedSnapshot{snapshot: snap}
-		if row.tags, err = tagsOf(c, snap.ID); err != nil {
-			return nil, err
-		}
-		ok, err := matches(in.Filters, func(name string) ([]string, bool) { return snapshotFilter(snap, row.tags, name) })
+		ok, err := matchesTagged(c, snap.ID, in.Filters, func(tags map[string]string, name string) ([]string, bool) {
+			return snapshotFilter(snap, tags, name)
+		})
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			found = append(found, row)
+			found = append(found, snap)
 		}
 	}
-	rows, next, err := page(found, taggedSnapshot.key, describeSnapshotsPages, in.MaxResults, in.NextToken)
+	rows, next, err := page(found, func(s snapshot) string { return s.ID }, describeSnapshotsPages, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2.DescribeSnapshotsOutput{Snapshots: []types.Snapshot{}, NextToken: next}
-	for _, r := range rows {
-		out.Snapshots = append(out.Snapshots, r.describe(r.tags))
+	for _, snap := range rows {
+		tags, err := tagsOf(c, snap.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.Snapshots = append(out.Snapshots, snap.describe(tags))
 	}
 	return out, nil
 }
-
-// taggedSnapshot is a snapshot with the account's tags on it.
-type taggedSnapshot struct {
-	snapshot
-	tags map[string]string
-}
-
-func (s taggedSnapshot) key() string { return s.ID }
 
 // selectSnapshots returns the snapshots with the ids, or all that the account
 // may use, sorted by id.
@@ -101,9 +95,7 @@ func (s *Service) visibleSnapshots(c *api.Call) ([]snapshot, error) {
 		}
 		all = append(all, snap)
 	}
-	for _, snap := range catalogueOf(c.Region).snapshots {
-		all = append(all, snap)
-	}
+	all = append(all, catalogueOf(c.Region).sortedSnapshots...)
 	slices.SortFunc(all, func(a, b snapshot) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
 }

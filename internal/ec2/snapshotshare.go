@@ -108,6 +108,7 @@ func (s *Service) modifySnapshotAttributeNeeds(c *api.Call, in *ec2.ModifySnapsh
 		return nil, err
 	}
 	if g, err := snapshotChange(in); err == nil {
+		c.Event.RequestParameters = shareParameters("snapshotId", aws.ToString(in.SnapshotId), "CREATE_VOLUME_PERMISSION", "createVolumePermission", g)
 		g.setKeys(&n.Context)
 	}
 	return []api.Need{n}, nil

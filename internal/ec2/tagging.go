@@ -32,6 +32,7 @@ func (s *Service) deleteTagsNeeds(c *api.Call, in *ec2.DeleteTagsInput) ([]api.N
 }
 
 func tagResourceNeeds(c *api.Call, action string, ids []string, tags []types.Tag) ([]api.Need, error) {
+	c.Event.RequestParameters = tagEventParameters(ids, tags)
 	request := tagMap(tags)
 	var needs []api.Need
 	for _, id := range ids {

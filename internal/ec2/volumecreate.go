@@ -41,6 +41,7 @@ func createVolumeSpec(c *api.Call, in *ec2.CreateVolumeInput) (volumeSpec, error
 // snapshot that it is made of. A request that cannot be resolved is authorized
 // with what it says, and fails afterwards.
 func (s *Service) createVolumeNeeds(c *api.Call, in *ec2.CreateVolumeInput) ([]api.Need, error) {
+	c.Event.RequestParameters = createVolumeParameters(in)
 	n := need(c, "CreateVolume", types.ResourceTypeVolume, "*")
 	spec, err := createVolumeSpec(c, in)
 	if err == nil {
