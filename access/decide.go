@@ -63,14 +63,14 @@ func (e *evaluation) start(r *Request, p *Policies) {
 
 // evaluate asks every layer for its own word.
 func (e *evaluation) evaluate() {
-	e.resourceControl = e.evaluateResourceControl()
-	e.serviceControl = e.evaluateServiceControl()
-	e.endpoint = e.evaluateEndpoint()
-	e.resource = e.evaluateResource()
-	e.grants = e.evaluateGrants()
-	e.identityPolicies = e.evaluateIdentity()
-	e.boundary = e.evaluateBoundary()
-	e.session = e.evaluateSession()
+	e.evaluateResourceControl(&e.resourceControl)
+	e.evaluateServiceControl(&e.serviceControl)
+	e.evaluateEndpoint(&e.endpoint)
+	e.evaluateResource(&e.resource)
+	e.evaluateGrants(&e.grants)
+	e.evaluateIdentity(&e.identityPolicies)
+	e.evaluateBoundary(&e.boundary)
+	e.evaluateSession(&e.session)
 	e.addUnread()
 }
 

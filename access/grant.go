@@ -9,10 +9,10 @@ import (
 
 // evaluateGrants asks the key's grants (KMS guide, "Grants in AWS KMS"): they
 // only allow, and an explicit denial anywhere beats them.
-func (e *evaluation) evaluateGrants() layer {
-	l := layer{name: GrantLayer, bears: e.kind == KMSKey && len(e.policies.Grants) > 0}
+func (e *evaluation) evaluateGrants(l *layer) {
+	l.name, l.bears = GrantLayer, e.kind == KMSKey && len(e.policies.Grants) > 0
 	if !l.bears {
-		return l
+		return
 	}
 	for i := range e.policies.Grants {
 		g := &e.policies.Grants[i]
@@ -25,7 +25,6 @@ func (e *evaluation) evaluateGrants() layer {
 			})
 		}
 	}
-	return l
 }
 
 // grantMatch is a grant's answer; near tells that the grant is worth a mention.
@@ -91,7 +90,10 @@ func (e *evaluation) ownPoliciesAhead() policy.Truth {
 	brief := e.brief
 	e.brief = true
 	defer func() { e.brief = brief }()
-	identity, boundary, session := e.evaluateIdentity(), e.evaluateBoundary(), e.evaluateSession()
+	var identity, boundary, session layer
+	e.evaluateIdentity(&identity)
+	e.evaluateBoundary(&boundary)
+	e.evaluateSession(&session)
 	return identity.allow.And(boundary.allow).And(session.allow)
 }
 

@@ -47,16 +47,18 @@ const (
 const directNames = policy.NamesUser | policy.NamesSession | policy.NamesService | policy.NamesProvider |
 	policy.NamesCanonicalUser | policy.NamesEveryone
 
-// absent is a layer that does not bear on the request.
-func absent(name Layer) layer { return layer{name: name, allow: policy.Yes} }
+// absent makes it a layer that does not bear on the request.
+func (l *layer) absent(name Layer) { l.name, l.allow = name, policy.Yes }
 
 // read evaluates documents that add up: one Allow in any of them is enough.
-func (e *evaluation) read(name Layer, documents ...Document) layer {
-	l := layer{name: name, bears: true}
+func (e *evaluation) read(l *layer, name Layer, documents []Document, more ...*Document) {
+	l.name, l.bears = name, true
 	for i := range documents {
-		e.document(&l, &documents[i])
+		e.document(l, &documents[i])
 	}
-	return l
+	for _, d := range more {
+		e.document(l, d)
+	}
 }
 
 // document adds one document's statements to a layer.

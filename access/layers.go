@@ -7,109 +7,107 @@ import (
 // evaluateServiceControl: every level, from the root of the organization down
 // to the account, must allow (Organizations guide, "SCP evaluation"). SCPs do
 // not reach service-linked roles, nor services acting for themselves.
-func (e *evaluation) evaluateServiceControl() layer {
-	p := &e.request.Principal
-	if len(e.policies.ServiceControl) == 0 || p.ServiceLinked || e.accountless() {
-		return absent(ServiceControlLayer)
+func (e *evaluation) evaluateServiceControl(l *layer) {
+	levels := e.policies.ServiceControl
+	if len(levels) == 0 || e.request.Principal.ServiceLinked || e.accountless() {
+		l.absent(ServiceControlLayer)
+		return
 	}
-	all := layer{name: ServiceControlLayer, bears: true, allow: policy.Yes}
-	for i, level := range e.policies.ServiceControl {
-		l := e.read(ServiceControlLayer, level...)
-		all.deny = all.deny.Or(l.deny)
-		all.allow = all.allow.And(l.allow)
-		all.reasons = append(all.reasons, l.reasons...)
-		if l.allow == policy.No && all.note == "" && !e.brief {
-			all.note = levelNote(i, len(e.policies.ServiceControl), e.request.Action)
+	allowed := policy.Yes
+	for i, documents := range levels {
+		l.allow = policy.No
+		e.read(l, ServiceControlLayer, documents)
+		if l.allow == policy.No && l.note == "" && !e.brief {
+			l.note = levelNote(i, len(levels), e.request.Action)
 		}
+		allowed = allowed.And(l.allow)
 	}
-	return all
+	l.allow = allowed
 }
 
 // evaluateResourceControl: RCPs act by denying only, because RCPFullAWSAccess
 // cannot be detached (Organizations guide, "Resource control policies"). They do
 // not reach service-linked roles, and kms:RetireGrant escapes them (KMS guide,
 // "Resource control policies in AWS KMS").
-func (e *evaluation) evaluateResourceControl() layer {
+func (e *evaluation) evaluateResourceControl(l *layer) {
 	if len(e.policies.ResourceControl) == 0 || e.request.Principal.ServiceLinked || e.retires() {
-		return absent(ResourceControlLayer)
+		l.absent(ResourceControlLayer)
+		return
 	}
-	all := layer{name: ResourceControlLayer, bears: true}
 	e.env.ResourceBased = true
-	defer func() { e.env.ResourceBased = false }()
-	for _, level := range e.policies.ResourceControl {
-		l := e.read(ResourceControlLayer, level...)
-		all.deny = all.deny.Or(l.deny)
-		all.reasons = append(all.reasons, l.reasons...)
+	for _, documents := range e.policies.ResourceControl {
+		e.read(l, ResourceControlLayer, documents)
 	}
-	all.allow = policy.Yes
-	return all
+	e.env.ResourceBased = false
+	l.allow = policy.Yes
 }
 
 // evaluateEndpoint: a request through a VPC endpoint needs its policy's
 // permission (VPC guide, "Control access to VPC endpoints using endpoint
 // policies").
-func (e *evaluation) evaluateEndpoint() layer {
+func (e *evaluation) evaluateEndpoint(l *layer) {
 	if e.policies.Endpoint == nil {
-		return absent(EndpointLayer)
+		l.absent(EndpointLayer)
+		return
 	}
 	e.env.ResourceBased = true
-	defer func() { e.env.ResourceBased = false }()
-	return e.read(EndpointLayer, *e.policies.Endpoint)
+	e.read(l, EndpointLayer, nil, e.policies.Endpoint)
+	e.env.ResourceBased = false
 }
 
 // evaluateResource reads the resource's own policy. A key policy has no say in
 // kms:RetireGrant (KMS guide, "Retiring and revoking grants").
-func (e *evaluation) evaluateResource() layer {
+func (e *evaluation) evaluateResource(l *layer) {
 	name := ResourceLayer
 	if e.kind == RoleTrust {
 		name = TrustLayer
 	}
 	r := e.policies.Resource
 	if r == nil || e.retires() {
-		l := layer{name: name, bears: e.kind != OrdinaryResource}
-		return l
+		l.name, l.bears = name, e.kind != OrdinaryResource
+		return
 	}
 	e.env.ResourceBased, e.env.ImpliedResource = true, e.kind == RoleTrust
-	defer func() { e.env.ResourceBased, e.env.ImpliedResource = false, false }()
-	return e.read(name, r.Document)
+	e.read(l, name, nil, &r.Document)
+	e.env.ResourceBased, e.env.ImpliedResource = false, false
 }
 
 // evaluateIdentity reads the caller's own policies. The root user has none and
 // needs none; it is for the resource's policy to say otherwise.
-func (e *evaluation) evaluateIdentity() layer {
+func (e *evaluation) evaluateIdentity(l *layer) {
 	p := &e.request.Principal
 	switch {
 	case e.accountless():
-		l := absent(IdentityLayer)
-		l.allow = policy.No
-		return l
+		l.name = IdentityLayer
 	case p.Type == Root:
-		l := absent(IdentityLayer)
-		return l
+		l.absent(IdentityLayer)
 	case p.IdentityOnly:
-		return layer{name: IdentityLayer, bears: true}
+		l.name, l.bears = IdentityLayer, true
+	default:
+		e.read(l, IdentityLayer, e.policies.Identity)
 	}
-	return e.read(IdentityLayer, e.policies.Identity...)
 }
 
 // evaluateBoundary reads the permissions boundary, which limits and grants
 // nothing (IAM guide, "Permissions boundaries for IAM entities").
-func (e *evaluation) evaluateBoundary() layer {
+func (e *evaluation) evaluateBoundary(l *layer) {
 	if e.policies.Boundary == nil {
-		return absent(BoundaryLayer)
+		l.absent(BoundaryLayer)
+		return
 	}
-	return e.read(BoundaryLayer, *e.policies.Boundary)
+	e.read(l, BoundaryLayer, nil, e.policies.Boundary)
 }
 
 // evaluateSession reads the session policies, which limit and grant nothing. A
 // federated user session without any may do nothing, a role session without any
 // all that the role may (IAM guide, "Session policies").
-func (e *evaluation) evaluateSession() layer {
+func (e *evaluation) evaluateSession(l *layer) {
 	has := e.policies.HasSession || len(e.policies.Session) > 0
 	if !has && e.request.Principal.Type != FederatedUser {
-		return absent(SessionLayer)
+		l.absent(SessionLayer)
+		return
 	}
-	return e.read(SessionLayer, e.policies.Session...)
+	e.read(l, SessionLayer, e.policies.Session)
 }
 
 // resourceKind is the resource policy's kind, which a resource whose policy

@@ -90,8 +90,20 @@ type resource struct {
 }
 
 func newResource(text string) resource {
-	r := resource{text: text, colons: strings.Count(text, ":")}
-	r.parts, r.isARN = splitARN(text)
+	r := resource{text: text}
+	start := 0
+	for i := range len(text) {
+		if text[i] != ':' {
+			continue
+		}
+		if r.colons < 5 {
+			r.parts[r.colons] = text[start:i]
+			start = i + 1
+		}
+		r.colons++
+	}
+	r.parts[min(r.colons, 5)] = text[start:]
+	r.isARN = r.colons >= 5
 	return r
 }
 
