@@ -182,6 +182,7 @@ func (s *Service) decryptOperation(c *api.Call, in *kms.DecryptInput) (*kms.Decr
 		return nil, err
 	}
 	if in.Recipient != nil {
+		clear(plaintext)
 		return nil, noRecipient()
 	}
 	logMaterial(c, materialID)

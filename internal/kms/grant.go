@@ -41,13 +41,13 @@ type grantRow struct {
 // order of their ids.
 var grants = store.NewTable("kms.grant",
 	store.Index[grantRow]{Name: "grantee", Keys: func(_ string, g grantRow) []string {
-		return []string{granteeKey(g.KeyID, g.grantee())}
+		return []string{underKey(g.KeyID, g.grantee())}
 	}},
 	store.Index[grantRow]{Name: "name", Keys: func(_ string, g grantRow) []string {
 		if g.Name == "" {
 			return nil
 		}
-		return []string{granteeKey(g.KeyID, g.Name)}
+		return []string{underKey(g.KeyID, g.Name)}
 	}},
 )
 
@@ -72,7 +72,7 @@ const maxGrants = 50000
 
 func grantRowID(keyID, grantID string) string { return keyID + ":" + grantID }
 
-func granteeKey(keyID, name string) string { return keyID + "|" + name }
+func underKey(keyID, name string) string { return keyID + "|" + name }
 
 func (g grantRow) grantee() string {
 	if g.GranteeService != "" {
@@ -131,7 +131,7 @@ func (g grantRow) same(h grantRow) bool {
 func grantsFor(c *api.Call, t target) ([]access.Grant, error) {
 	var found []access.Grant
 	for _, name := range identities(c.Caller.Principal) {
-		for g, err := range grants.Find(c.Tx, t.scope, "grantee", granteeKey(t.id, name)) {
+		for g, err := range grants.Find(c.Tx, t.scope, "grantee", underKey(t.id, name)) {
 			if err != nil {
 				return nil, err
 			}
@@ -154,7 +154,7 @@ func (t target) grant(tx store.Tx, id string) (grantRow, error) {
 
 // named finds the grant of a key that has a name.
 func (t target) named(tx store.Tx, same func(grantRow) bool, name string) (grantRow, bool, error) {
-	for g, err := range grants.Find(tx, t.scope, "name", granteeKey(t.id, name)) {
+	for g, err := range grants.Find(tx, t.scope, "name", underKey(t.id, name)) {
 		if err != nil {
 			return g, false, err
 		}

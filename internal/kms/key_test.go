@@ -358,6 +358,9 @@ func TestDeletion(t *testing.T) {
 	refused(s, root(), "Decrypt", &kms.DecryptInput{CiphertextBlob: blob}, "AccessDeniedException", "*")
 	refused(s, root(), "DescribeKey", &kms.DescribeKeyInput{KeyId: aws.String("alias/example")}, "NotFoundException", "*")
 	s.empty()
+	if n := len(s.kms.ciphers.entries); n != 0 {
+		t.Errorf("%d ciphers are left in memory", n)
+	}
 }
 
 // empty checks that nothing of KMS is left in the store.

@@ -151,3 +151,9 @@ func (cc *cipherCache) put(sealed []byte, x *xaes) {
 	}
 	cc.entries[string(sealed)] = x
 }
+
+func (cc *cipherCache) forget(sealed []byte) {
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	delete(cc.entries, string(sealed))
+}

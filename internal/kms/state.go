@@ -178,7 +178,7 @@ func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
 		return nil
 	}
 	t := target{scope: scope, id: k.ID, arn: k.ARN, found: true, key: k}
-	for _, forget := range []func(*api.Call, target) error{deleteGrants, deleteAliases, deleteMaterials} {
+	for _, forget := range []func(*api.Call, target) error{deleteGrants, deleteAliases, s.deleteMaterials} {
 		if err := forget(c, t); err != nil {
 			return err
 		}
@@ -189,12 +189,14 @@ func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
 	return keys.Delete(c.Tx, scope, k.ID)
 }
 
-func deleteMaterials(c *api.Call, t target) error {
+// deleteMaterials removes what decrypts, from memory too.
+func (s *Service) deleteMaterials(c *api.Call, t target) error {
 	all, err := generations(c, t)
 	if err != nil {
 		return err
 	}
 	for _, m := range all {
+		s.ciphers.forget(m.Sealed)
 		if err := materials.Delete(c.Tx, t.scope, materialRowID(t.id, m.ID)); err != nil {
 			return err
 		}
