@@ -251,6 +251,27 @@ func TestStartRefusedByKMSStopsTheInstance(t *testing.T) {
 	}
 }
 
+// A launch that fails at one of its volumes keeps no grant for the others, not
+// even until the instance is terminated. Volumes are connected in the order of
+// their ids, so several launches see the refusal come first and last.
+func TestRunRefusedForOneVolumeConnectsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bad := encryptedDevice("/dev/sdg")
+	bad.Ebs.KmsKeyId = aws.String("alias/none")
+	in := w.request(encryptedDevice("/dev/sdf"), bad)
+	in.MinCount, in.MaxCount = aws.Int32(8), aws.Int32(8)
+	id := w.launch(in)
+	w.wait(launchTime)
+	w.wantState(id, types.InstanceStateNameShuttingDown)
+	if !slices.Contains(w.kms.took(), "CreateGrant by test") {
+		t.Fatal("no grant was made at all")
+	}
+	if len(w.kms.grants) != 0 {
+		t.Errorf("%d grants are left", len(w.kms.grants))
+	}
+}
+
 // Whoever revokes the grants of a running instance, or deletes its key, does not
 // keep it from stopping.
 func TestStopWithoutTheGrants(t *testing.T) {
