@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"unicode"
 )
@@ -67,7 +68,8 @@ func Load(data []byte, kind Kind) (*Policy, error) {
 // unparsed words an error of Parse as the service of that kind of policy does.
 func unparsed(err error, kind Kind) *Violation {
 	v := &Violation{Message: messageSyntax, Reason: err.Error(), Statement: -1}
-	e, ok := err.(*ParseError) //nolint:errorlint // Parse returns the bare type
+	var e *ParseError
+	ok := errors.As(err, &e)
 	if ok {
 		v.Reason, v.Position = e.Reason, e.Position
 	}
