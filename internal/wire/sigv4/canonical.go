@@ -17,7 +17,7 @@ func (s Signature) canonicalRequest(r *http.Request, bodyHash string) []byte {
 	path, query := target(r)
 	b = appendPath(b, path)
 	b = append(b, '\n')
-	b = appendQuery(b, query)
+	b = appendQuery(b, query, s.Presigned)
 	b = append(b, '\n')
 	for _, name := range s.signedHeaders {
 		values, _ := headerValues(r, name)
@@ -117,14 +117,14 @@ func appendPath(b []byte, path string) []byte {
 
 // appendQuery sorts the parameters by name, then by value, encoded. A presigned
 // URL's own signature is no part of it.
-func appendQuery(b []byte, query string) []byte {
+func appendQuery(b []byte, query string, presigned bool) []byte {
 	if query == "" {
 		return b
 	}
 	var pairs [][2]string
 	for part := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		if part == "" || name == "X-Amz-Signature" {
+		if part == "" || presigned && name == "X-Amz-Signature" {
 			continue
 		}
 		pairs = append(pairs, [2]string{recode(name), recode(value)})

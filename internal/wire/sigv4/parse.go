@@ -6,6 +6,8 @@
 package sigv4
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,17 +65,29 @@ func Parse(r *http.Request) (Signature, error) {
 
 func incomplete(message string) *Error { return &Error{Kind: Incomplete, Message: message} }
 
+func unsupported(algorithm string) *Error {
+	return incomplete("Unsupported AWS 'algorithm': '" + printable(algorithm) + "' (only " + Algorithm + " for now). ")
+}
+
+// hashed stands for a header in a message: it could hold another system's
+// password or token, sent here by mistake.
+func hashed(header string) string {
+	sum := sha256.Sum256([]byte(header))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // parseHeader reads the Authorization header.
 func parseHeader(r *http.Request, header string) (Signature, error) {
 	algorithm, rest, _ := strings.Cut(header, " ")
-	if algorithm != Algorithm {
-		return Signature{}, incomplete("Unsupported AWS 'algorithm': '" + printable(algorithm) + "'.")
-	}
 	var credential, signed, signature string
 	for part := range strings.SplitSeq(rest, ",") {
-		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(part, "=")
 		if !ok {
-			return Signature{}, incomplete("'" + printable(part) + "' not a valid key=value pair (missing equal-sign) in Authorization header.")
+			return Signature{}, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + hashed(header) + "'.")
 		}
 		switch name {
 		case "Credential":
@@ -95,7 +109,10 @@ func parseHeader(r *http.Request, header string) (Signature, error) {
 		missing = append(missing, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	}
 	if len(missing) > 0 {
-		return Signature{}, incomplete(strings.Join(missing, " "))
+		return Signature{}, incomplete(strings.Join(missing, " ") + " (Hashed with SHA-256 and encoded with Base64) Authorization=" + hashed(header))
+	}
+	if algorithm != Algorithm {
+		return Signature{}, unsupported(algorithm)
 	}
 	s := Signature{SessionToken: r.Header.Get("X-Amz-Security-Token"), signature: signature}
 	if err := s.setTime(stamp, r.Header.Get("Date")); err != nil {
@@ -111,7 +128,7 @@ func parseQuery(r *http.Request) (Signature, error) {
 		return Signature{}, incomplete("The query string is malformed.")
 	}
 	if a := q.Get("X-Amz-Algorithm"); a != Algorithm {
-		return Signature{}, incomplete("Unsupported AWS 'algorithm': '" + printable(a) + "'.")
+		return Signature{}, unsupported(a)
 	}
 	for _, name := range []string{"X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
 		if len(q[name]) != 1 || q[name][0] == "" {

@@ -3,6 +3,7 @@ package sigv4
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -118,6 +119,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{name: "another path", spoil: func(r *http.Request) { r.RequestURI = "/x" }, kind: SignatureMismatch},
 		{name: "another query", spoil: func(r *http.Request) { r.RequestURI = "/?x=1" }, kind: SignatureMismatch},
+		{name: "a presigned URL's parameter", spoil: func(r *http.Request) { r.RequestURI = "/?X-Amz-Signature=1" }, kind: SignatureMismatch},
 		{name: "another method", spoil: func(r *http.Request) { r.Method = http.MethodPut }, kind: SignatureMismatch},
 		{name: "another host", spoil: func(r *http.Request) { r.Host = "example.com" }, kind: SignatureMismatch},
 		{name: "another operation", spoil: func(r *http.Request) { r.Header.Set("X-Amz-Target", "TrentService.CreateKey") }, kind: SignatureMismatch},
@@ -165,6 +167,82 @@ func TestRefused(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestWordsOfIncomplete: AWS says all that is missing at once, and never shows
+// a header that may hold another system's password.
+func TestWordsOfIncomplete(t *testing.T) {
+	t.Parallel()
+	const (
+		noCredential = "Authorization header requires 'Credential' parameter."
+		noSignature  = "Authorization header requires 'Signature' parameter."
+		noHeaders    = "Authorization header requires 'SignedHeaders' parameter."
+		noDate       = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+		is           = " (Hashed with SHA-256 and encoded with Base64) Authorization="
+		scope        = "AKIDEXAMPLE/20261123/us-east-1/kms/aws4_request"
+	)
+	hash := func(s string) string {
+		sum := sha256.Sum256([]byte(s))
+		return base64.StdEncoding.EncodeToString(sum[:])
+	}
+	for _, v := range []struct {
+		name, header, date, want string
+	}{
+		{"a word", "allow", "", noCredential + " " + noSignature + " " + noHeaders + " " + noDate + is + hash("allow")},
+		{"a bearer token", "Bearer abc", "20261123T120000Z", "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + hash("Bearer abc") + "'."},
+		{"a password", "Basic dTpwYXNz=", "20261123T120000Z", noCredential + " " + noSignature + " " + noHeaders + is + hash("Basic dTpwYXNz=")},
+		{"nothing but the algorithm", Algorithm, "20261123T120000Z", noCredential + " " + noSignature + " " + noHeaders + is + hash(Algorithm)},
+		{"no signature", Algorithm + " Credential=" + scope + ", SignedHeaders=host", "20261123T120000Z", noSignature + is + hash(Algorithm+" Credential="+scope+", SignedHeaders=host")},
+		{"no date", Algorithm + " Credential=" + scope + ", SignedHeaders=host, Signature=a", "", noDate + is + hash(Algorithm+" Credential="+scope+", SignedHeaders=host, Signature=a")},
+		{"another algorithm", "AWS4-HMAC-SHA512 Credential=" + scope + ", SignedHeaders=host, Signature=a", "20261123T120000Z", "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512' (only AWS4-HMAC-SHA256 for now). "},
+		{"a credential cut", Algorithm + " Credential=AKIDEXAMPLE, SignedHeaders=host, Signature=a", "20261123T120000Z", "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'AKIDEXAMPLE'"},
+		{"a date of no form", Algorithm + " Credential=" + scope + ", SignedHeaders=host, Signature=a", "2026-11-23", "Date must be in ISO-8601 'basic format'. Got '2026-11-23'. See http://en.wikipedia.org/wiki/ISO_8601"},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set("Authorization", v.header)
+			if v.date != "" {
+				r.Header.Set("X-Amz-Date", v.date)
+			}
+			_, err := Parse(r)
+			var e *Error
+			if !errors.As(err, &e) || e.Kind != Incomplete || e.Message != v.want {
+				t.Errorf("got %v\nwant %s", err, v.want)
+			}
+		})
+	}
+}
+
+// TestCodes: each protocol's own code and status for the same refusal.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	for _, v := range []struct {
+		kind     Kind
+		protocol string
+		code     string
+		status   int
+	}{
+		{MissingToken, "query", "MissingAuthenticationToken", 403},
+		{MissingToken, "json", "MissingAuthenticationTokenException", 400},
+		{InvalidAccessKey, "ec2", "AuthFailure", 401},
+		{InvalidAccessKey, "query", "InvalidClientTokenId", 403},
+		{InvalidAccessKey, "json", "UnrecognizedClientException", 400},
+		{InvalidAccessKey, "rest-json", "UnrecognizedClientException", 403},
+		{SignatureMismatch, "ec2", "AuthFailure", 401},
+		{SignatureMismatch, "query", "SignatureDoesNotMatch", 403},
+		{SignatureMismatch, "json", "InvalidSignatureException", 400},
+		{Expired, "ec2", "RequestExpired", 400},
+		{Expired, "query", "SignatureDoesNotMatch", 403},
+		{ExpiredToken, "query", "ExpiredToken", 403},
+		{ExpiredToken, "json", "ExpiredTokenException", 400},
+		{ExpiredToken, "ec2", "RequestExpired", 400},
+		{Incomplete, "json", "IncompleteSignatureException", 400},
+	} {
+		if code, status := v.kind.Code(v.protocol), v.kind.Status(v.protocol); code != v.code || status != v.status {
+			t.Errorf("kind %d in %s: %s, %d; want %s, %d", v.kind, v.protocol, code, status, v.code, v.status)
+		}
+	}
 }
 
 // TestPresignedExpires when its own time is over.
