@@ -120,7 +120,11 @@ func TestCopySnapshot(t *testing.T) {
 			if row.key == "" {
 				return
 			}
-			if _, err := w.kms.open(w.snapshotRow(id).DataKey, map[string]string{"aws:ebs:id": id}); err != nil {
+			row := w.snapshotRow(id)
+			if diff := cmp.Diff(map[string]string{"aws:ebs:id": id}, row.Context); diff != "" {
+				t.Errorf("encryption context (-want +got):\n%s", diff)
+			}
+			if _, err := w.kms.open(row.DataKey, row.Context); err != nil {
 				t.Errorf("the copy's data key is not wrapped for its own id: %v", err)
 			}
 			if len(w.kms.grants) != 0 {
