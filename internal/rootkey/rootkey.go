@@ -4,6 +4,7 @@
 package rootkey
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -15,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -30,7 +32,9 @@ var ErrSealed = errors.New("rootkey: not sealed with this key")
 
 // Key seals and opens. It is safe for concurrent use and never shows itself.
 type Key struct {
-	secret [size]byte
+	// secret is behind a pointer, for a copy of the struct printed as a struct
+	// would show an array.
+	secret *[size]byte
 	// ciphers holds a cipher.AEAD for each purpose. Purposes are few and fixed
 	// in the code, so the map does not grow.
 	ciphers sync.Map
@@ -41,7 +45,7 @@ func New(random io.Reader) (*Key, error) {
 	if random == nil {
 		random = rand.Reader
 	}
-	k := new(Key)
+	k := &Key{secret: new([size]byte)}
 	if _, err := io.ReadFull(random, k.secret[:]); err != nil {
 		return nil, fmt.Errorf("rootkey: %w", err)
 	}
@@ -63,31 +67,57 @@ func Open(path string) (*Key, error) {
 	if len(raw) != size {
 		return nil, fmt.Errorf("rootkey: %s is not a root key of %d bytes; put the right file back, or start with an empty data folder", path, size)
 	}
-	k := new(Key)
-	copy(k.secret[:], raw)
-	return k, nil
+	return &Key{secret: (*[size]byte)(bytes.Clone(raw))}, nil
 }
 
-// create writes a new key so that the file is whole or not there at all.
+// create writes a new key so that the file is whole or not there at all. If
+// another process is quicker, its key is taken: one must not replace the other.
 func create(path string) (*Key, error) {
 	k, err := New(nil)
 	if err != nil {
 		return nil, err
 	}
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	next, err := writeNew(filepath.Dir(path), k.secret[:])
 	if err != nil {
 		return nil, fmt.Errorf("rootkey: %w", err)
 	}
-	_, err = f.Write(k.secret[:])
-	// What is sealed with the key must not reach the disk before the key does.
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	err = os.Link(next, path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// Some file systems have no links; there the last one wins.
+		err = os.Rename(next, path)
+	} else {
+		err = errors.Join(err, os.Remove(next))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return Open(path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("rootkey: %w", err)
 	}
-	if err := os.Rename(next, path); err != nil {
-		return nil, fmt.Errorf("rootkey: %w", err)
-	}
+	syncFolder(filepath.Dir(path))
 	return k, nil
+}
+
+// syncFolder puts the file's name on the disk, where the system lets one.
+func syncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		_ = f.Sync()
+		_ = f.Close()
+	}
+}
+
+// writeNew writes a file of mode 0600 under a name of its own. What is sealed
+// with the key must not reach the disk before the key does.
+func writeNew(dir string, secret []byte) (name string, err error) {
+	f, err := os.CreateTemp(dir, ".root.key-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(secret)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 // Seal encrypts plaintext for a purpose. aad is bound to it: Open wants the same.
@@ -141,11 +171,11 @@ func (k *Key) cipher(purpose string) cipher.AEAD {
 
 const redacted = "rootkey.Key(redacted)"
 
+// Format hides the key from every verb of package fmt.
+func (k *Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
 // String hides the key.
 func (k *Key) String() string { return redacted }
-
-// GoString hides the key.
-func (k *Key) GoString() string { return redacted }
 
 // LogValue hides the key.
 func (k *Key) LogValue() slog.Value { return slog.StringValue(redacted) }

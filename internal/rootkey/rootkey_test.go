@@ -2,11 +2,15 @@ package rootkey
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"sync"
 	"testing"
 )
 
@@ -73,6 +77,52 @@ func TestFileIsMadeOnceAndKept(t *testing.T) {
 	}
 }
 
+// TestFileIsMadeOnceByMany: processes that start together have the same key.
+func TestFileIsMadeOnceByMany(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "root.key")
+	keys := make([]*Key, 8)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			var err error
+			if keys[i], err = Open(path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	sealed := keys[0].Seal("x", []byte("plain"), nil)
+	for i, k := range keys {
+		if _, err := k.Open("x", sealed, nil); err != nil {
+			t.Errorf("key %d is another: %v", i, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("the folder has %v, %v", left, err)
+	}
+}
+
+// TestSealIsForever: what an older keyturn sealed opens, as long as this passes.
+func TestSealIsForever(t *testing.T) {
+	t.Parallel()
+	k, err := New(bytes.NewReader(bytes.Repeat([]byte{7}, size)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := hex.DecodeString("01bb0cb1a6e9d33509be90051b081aaa5fa70ce8d93828c325530cb44158e9f7cf5559dc82")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := k.Open("iam.key", sealed, []byte("AKIDEXAMPLE")); err != nil || string(got) != "a secret" {
+		t.Errorf("opened to %q, %v", got, err)
+	}
+}
+
 func TestNeverShown(t *testing.T) {
 	t.Parallel()
 	k, err := New(bytes.NewReader(bytes.Repeat([]byte("A"), size)))
@@ -83,8 +133,15 @@ func TestNeverShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{fmt.Sprint(k), fmt.Sprintf("%#v %+v", k, k), string(text), k.LogValue().String()} {
-		if bytes.Contains([]byte(s), []byte("AAAA")) || bytes.Contains([]byte(s), []byte("65")) {
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("key", "key", k)
+	in := struct{ Key *Key }{k}
+	for _, s := range []string{
+		fmt.Sprint(k), fmt.Sprintf("%#v %+v %d %x %q %s", k, k, k, k, k, k), fmt.Sprintf("%v %+v %d", in, in, in),
+		fmt.Sprint(reflect.ValueOf(k).Elem()),
+		string(text), k.LogValue().String(), log.String(),
+	} {
+		if bytes.Contains([]byte(s), []byte("AAAA")) || bytes.Contains([]byte(s), []byte("65 65")) || bytes.Contains([]byte(s), []byte("4141")) {
 			t.Errorf("shown as %s", s)
 		}
 	}
@@ -102,4 +159,18 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("opened %x to %x", sealed, got)
 		}
 	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	k, err := New(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sealed := k.Seal("bench", make([]byte, 40), []byte("AKIDEXAMPLE"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := k.Open("bench", sealed, []byte("AKIDEXAMPLE")); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
