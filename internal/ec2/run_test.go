@@ -168,6 +168,9 @@ func TestRunIsAuthorizedOnAllThatItTouches(t *testing.T) {
 	needs := w.needs("RunInstances", in)
 	var got []string
 	for _, n := range needs {
+		if n.Account != "" {
+			t.Errorf("%s is taken for account %s's: no policy of that account's is asked", n.Resource, n.Account)
+		}
 		_, resource, _ := strings.Cut(n.Resource, ":ec2:us-east-1:")
 		resource, _, _ = strings.Cut(resource, "-0")
 		if kind, _, ok := strings.Cut(resource, "/"); ok && (strings.HasSuffix(kind, "subnet") || strings.HasSuffix(kind, "security-group") || strings.HasSuffix(kind, "image")) {

@@ -60,7 +60,9 @@ func (p launchPlan) imageNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]api.Ne
 	n.Context.Set("ec2:ImageType", "machine")
 	n.Context.Set("ec2:RootDeviceType", "ebs")
 	if p.image.ID != "" {
-		n.Account = p.image.Owner
+		// The owner let the account in by the image's launch permission, so no
+		// resource policy is asked for: the need is not another account's.
+		n.Context.Set("aws:ResourceAccount", p.image.Owner)
 		n.Context.Set("ec2:Owner", either(p.image.OwnerAlias, p.image.Owner))
 		n.Context.Set("ec2:Public", boolKey(p.image.Share.Public))
 	}
