@@ -66,7 +66,9 @@ func (s Signature) checkTime(now time.Time) error {
 }
 
 // checkHeaders wants every x-amz- header signed: one that is not could have
-// been added on the way (IAM guide, "Create a signed AWS API request").
+// been added on the way (IAM guide, "Create a signed AWS API request"). Only the
+// session token may be added after signing, as some clients do: a token goes
+// with its own secret, so that another in its place does not verify.
 func (s Signature) checkHeaders(r *http.Request) error {
 	for name := range r.Header {
 		if len(name) < 6 || !strings.EqualFold(name[:6], "X-Amz-") {
