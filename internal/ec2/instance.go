@@ -197,6 +197,7 @@ func (s *Service) instanceNeed(c *api.Call, action, id string) (api.Need, error)
 // onInstances is the descriptor of an action on the instances of the request.
 func onInstances[In any](s *Service, action string, ids func(*In) []string) api.Authorize[In] {
 	return func(c *api.Call, in *In) ([]api.Need, error) {
+		c.Event.RequestParameters = instancesParameters(ids(in))
 		if len(ids(in)) == 0 {
 			return nil, missingParameter("InstanceId")
 		}
@@ -216,7 +217,7 @@ func (s *Service) instanceOperations() []api.Operation {
 	return slices.Concat(s.keyPairOperations(), []api.Operation{
 		api.Op("RunInstances", s.runInstancesNeeds, s.runInstances),
 		api.Op("StartInstances", onInstances(s, "StartInstances", func(in *ec2.StartInstancesInput) []string { return in.InstanceIds }), s.startInstances),
-		api.Op("StopInstances", onInstances(s, "StopInstances", func(in *ec2.StopInstancesInput) []string { return in.InstanceIds }), s.stopInstances),
+		api.Op("StopInstances", s.stopInstancesNeeds, s.stopInstances),
 		api.Op("RebootInstances", onInstances(s, "RebootInstances", func(in *ec2.RebootInstancesInput) []string { return in.InstanceIds }), s.rebootInstances),
 		api.Op("TerminateInstances", onInstances(s, "TerminateInstances", func(in *ec2.TerminateInstancesInput) []string { return in.InstanceIds }), s.terminateInstances),
 		api.Read("DescribeInstances", anywhere[ec2.DescribeInstancesInput]("DescribeInstances"), s.describeInstances),

@@ -44,6 +44,7 @@ func (s *Service) startInstances(c *api.Call, in *ec2.StartInstancesInput) (*ec2
 		}
 		out.StartingInstances = append(out.StartingInstances, i.change(from))
 	}
+	recordChanges(c, out.StartingInstances)
 	return out, nil
 }
 

@@ -10,6 +10,14 @@ import (
 	"github.com/keyturn/keyturn/internal/api"
 )
 
+func (s *Service) stopInstancesNeeds(c *api.Call, in *ec2.StopInstancesInput) ([]api.Need, error) {
+	needs, err := onInstances(s, "StopInstances", func(in *ec2.StopInstancesInput) []string { return in.InstanceIds })(c, in)
+	c.Event.RequestParameters["force"] = aws.ToBool(in.Force)
+	return needs, err
+}
+
+// stopInstances begins the stop. Force and SkipOsShutdown are about an operating
+// system that does not answer; none runs here, so they change nothing.
 func (s *Service) stopInstances(c *api.Call, in *ec2.StopInstancesInput) (*ec2.StopInstancesOutput, error) {
 	instances, err := s.instancesFor(c, in.InstanceIds)
 	if err != nil {
@@ -39,6 +47,7 @@ func (s *Service) stopInstances(c *api.Call, in *ec2.StopInstancesInput) (*ec2.S
 		}
 		out.StoppingInstances = append(out.StoppingInstances, i.change(from))
 	}
+	recordChanges(c, out.StoppingInstances)
 	return out, nil
 }
 

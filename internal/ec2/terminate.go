@@ -25,6 +25,7 @@ func (s *Service) terminateInstances(c *api.Call, in *ec2.TerminateInstancesInpu
 		}
 		out.TerminatingInstances = append(out.TerminatingInstances, i.change(from))
 	}
+	recordChanges(c, out.TerminatingInstances)
 	return out, nil
 }
 
