@@ -27,6 +27,8 @@ func TestDepends(t *testing.T) {
 		{setting{rule: "an SCP that nobody could read", identity: all, unread: scp, want: access.Depends, layer: access.ServiceControlLayer}, []string{"service control policies of o-example"}},
 		{setting{rule: "an unread SCP changes no denial", unread: scp, want: access.ImplicitDeny}, nil},
 		{setting{rule: "an unread SCP does not bear on a service-linked role", who: serviceLinked(), identity: all, unread: scp, want: access.Allowed}, nil},
+		{setting{rule: "an unread RCP does not bear on a service-linked role", who: serviceLinked(), identity: all, unread: []access.UnreadLayer{{Layer: access.ResourceControlLayer, What: "RCPs"}}, want: access.Allowed}, nil},
+		{setting{rule: "an unread RCP may deny others", identity: all, unread: []access.UnreadLayer{{Layer: access.ResourceControlLayer, What: "RCPs"}}, want: access.Depends, layer: access.ResourceControlLayer}, []string{"RCPs"}},
 		{setting{rule: "unread identity policies", unread: []access.UnreadLayer{{Layer: access.IdentityLayer, What: "policies of user test"}}, want: access.Depends}, []string{"policies of user test"}},
 		{setting{rule: "unread identity policies may deny", identity: all, unread: []access.UnreadLayer{{Layer: access.IdentityLayer, What: "policies of group g"}}, want: access.Depends}, []string{"policies of group g"}},
 		{setting{rule: "an unread boundary", identity: all, unread: []access.UnreadLayer{{Layer: access.BoundaryLayer, What: "boundary"}}, want: access.Depends, layer: access.BoundaryLayer}, []string{"boundary"}},

@@ -159,6 +159,7 @@ func TestVariables(t *testing.T) {
 		{"text around it", policy.Version2012, "StringLike", "home/${aws:username}/*", "home/test/a", policy.Yes},
 		{"an asterisk in a value is no wildcard", policy.Version2012, "StringLike", "${x:star}", "anything", policy.No},
 		{"an asterisk in a value is itself", policy.Version2012, "StringLike", "${x:star}", "*", policy.Yes},
+		{"a value that is no text is no wildcard either", policy.Version2012, "StringLike", "${x:bytes}", "anything", policy.No},
 		{"no value fits nothing", policy.Version2012, "StringEquals", "${x:none}", "", policy.No},
 		{"no value differs from everything", policy.Version2012, "StringNotEquals", "${x:none}", "test", policy.Yes},
 		{"a default stands in", policy.Version2012, "StringEquals", "${x:none, 'test'}", "test", policy.Yes},
@@ -177,7 +178,7 @@ func TestVariables(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()
 			keys := conditionKeys{
-				"aws:username": {"test"}, "x:star": {"*"}, "x:many": {"a", "b"}, "x:true": {"true"}, "x:one": {"1"},
+				"aws:username": {"test"}, "x:star": {"*"}, "x:bytes": {"\xff"}, "x:many": {"a", "b"}, "x:true": {"true"}, "x:one": {"1"},
 				"x:unknown": {unknownValue}, "k:k": {c.seen},
 			}
 			m := one(t, c.version, fmt.Sprintf(`{%q: {"k:k": %q}}`, c.operator, c.wanted), keys)
