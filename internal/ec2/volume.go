@@ -180,6 +180,8 @@ func (v volume) describe(c *api.Call, tags map[string]string) types.Volume {
 		SnapshotId:         aws.String(v.Snapshot),
 		State:              types.VolumeState(v.State),
 		Tags:               describeTags(tags),
+		OwnerId:            aws.String(c.Account),
+		VolumeArn:          aws.String(resourceARN(c, types.ResourceTypeVolume, v.ID)),
 		VolumeId:           aws.String(v.ID),
 		VolumeType:         types.VolumeType(v.Type),
 		Iops:               positive(v.IOPS),

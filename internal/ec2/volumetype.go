@@ -73,7 +73,7 @@ func (t volumeType) checkIOPS(name types.VolumeType, size int32, iops *int32) (i
 	case iops == nil && t.baseIOPS > 0:
 		return t.baseIOPS, nil
 	case iops == nil:
-		return 0, missingParameter("iops for " + string(name) + " volumes")
+		return 0, invalidCombination("The parameter iops must be specified for %s volumes.", name)
 	case *iops < t.minIOPS:
 		return 0, invalidValue("Volume iops of %d is too low; minimum is %d.", *iops, t.minIOPS)
 	case *iops > t.maxIOPS:
@@ -89,7 +89,7 @@ func (t volumeType) checkIOPS(name types.VolumeType, size int32, iops *int32) (i
 func (t volumeType) checkThroughput(name types.VolumeType, iops int32, throughput *int32) (int32, error) {
 	switch {
 	case t.maxThroughput == 0 && throughput != nil:
-		return 0, invalidCombination("The parameter throughput is not supported for %s volumes.", name)
+		return 0, invalidCombination("throughput can only be specified for volumeType gp3.")
 	case t.maxThroughput == 0:
 		return 0, nil
 	case throughput == nil:
