@@ -29,3 +29,10 @@ func Break(s Store, broken bool) error {
 	_, err := s.(*file).disk.conn.ExecContext(context.Background(), pragma)
 	return err
 }
+
+// Impatient makes a write fail soon if another program has the database locked.
+// Its caller holds writes.
+func Impatient(s Store) error {
+	_, err := s.(*file).disk.conn.ExecContext(context.Background(), "PRAGMA busy_timeout = 1500")
+	return err
+}

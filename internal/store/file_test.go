@@ -198,6 +198,77 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
+// TestFailedWriteTakesAlongWhatWasBuiltOnIt: an update that has seen what is
+// being written fails with it, even if it would have been written later.
+func TestFailedWriteTakesAlongWhatWasBuiltOnIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openFile(t, dir)
+	release := store.HoldWrites(s)
+	if err := store.Impatient(s); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	other, err := sql.Open("sqlite", filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var first, second, third error
+	seen := make(chan struct{})
+	wg.Go(func() {
+		first = s.Update(context.Background(), func(tx store.Tx) error {
+			close(seen)
+			return errors.Join(tx.Put("a", []byte("1")), tx.Append("s", store.Record{At: crashTime, ID: "1"}))
+		})
+	})
+	<-seen
+	for store.Gathered(s) > 0 { // until it is being written
+		time.Sleep(time.Millisecond)
+	}
+	wg.Go(func() {
+		second = s.Update(context.Background(), func(tx store.Tx) error {
+			if _, err := tx.Get("a"); err != nil {
+				t.Errorf("the second does not see the first: %v", err)
+			}
+			return tx.Put("b", []byte("2"))
+		})
+	})
+	waitGathered(t, s, 1)
+	wg.Go(func() {
+		third = s.Update(context.Background(), func(tx store.Tx) error {
+			_, err := tx.Get("b")
+			return err
+		})
+	})
+	wg.Wait()
+	for name, err := range map[string]error{"the first": first, "the second": second, "the third": third} {
+		if err == nil || !strings.Contains(err.Error(), "not written") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(tx store.Tx) error {
+		for row := range tx.Scan("", "") {
+			t.Errorf("%s is still there", row.Key)
+		}
+		for r := range tx.Records("s", store.Query{}) {
+			t.Errorf("record %s is still there", r.ID)
+		}
+		return tx.Put("c", nil)
+	})
+	if err != nil {
+		t.Errorf("after the failure: %v", err)
+	}
+}
+
 func waitGathered(t *testing.T, s store.Store, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); store.Gathered(s) < n; time.Sleep(time.Millisecond) {

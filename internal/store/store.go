@@ -43,8 +43,12 @@ type Store interface {
 	// but on the transaction, and must take what it reads from the transaction.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// Watch has fn called after every commit, in commit order, with the keys
-	// that were put or deleted, by this process or by another. fn must return
+	// that were put or deleted, by this process or by another, sorted. An Update
+	// of this process returns after its watchers were told. fn must return
 	// quickly and must not use the store. stop ends the calls.
+	//
+	// Who caches what a View has read must not keep it if a change of its keys
+	// was told between the View's beginning and the keeping.
 	Watch(fn func(keys []string)) (stop func())
 	// Close ends the store; what was acknowledged is on disk already.
 	Close() error
@@ -68,7 +72,8 @@ type Tx interface {
 	// id are one record: appending again replaces it.
 	Append(stream string, r Record) error
 	// Records yields a stream's records newest first (by At, then by ID,
-	// descending), limited by q.
+	// descending), limited by q. What is trimmed or replaced while a View runs,
+	// the View may miss.
 	Records(stream string, q Query) iter.Seq2[Record, error]
 	// TrimRecords removes the records older than before: a stream's, or every
 	// stream's if stream is empty.
