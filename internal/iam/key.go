@@ -111,14 +111,19 @@ func (s *Service) createAccessKey(c *api.Call, in *iam.CreateAccessKeyInput) (*i
 	if err := accessKeys.Put(c.Tx, outside, k.ID, k); err != nil {
 		return nil, err
 	}
-	c.Event.ResponseElements = map[string]any{"accessKey": map[string]any{
-		"accessKeyId": k.ID, "status": string(k.status()), "userName": k.UserName,
-		"createDate": k.Created.UTC().Format("Jan 2, 2006 3:04:05 PM"),
-	}}
-	return &iam.CreateAccessKeyOutput{AccessKey: &types.AccessKey{
-		AccessKeyId: aws.String(k.ID), SecretAccessKey: aws.String(secret), Status: k.status(),
-		UserName: aws.String(k.UserName), CreateDate: aws.Time(k.Created),
-	}}, nil
+	out := &types.AccessKey{
+		AccessKeyId: aws.String(k.ID), SecretAccessKey: aws.String(secret), Status: k.status(), CreateDate: aws.Time(k.Created),
+	}
+	shown := map[string]any{
+		"accessKeyId": k.ID, "status": string(k.status()), "createDate": k.Created.UTC().Format("Jan 2, 2006, 3:04:05 PM"),
+	}
+	if k.UserName != "" {
+		out.UserName = aws.String(k.UserName)
+		shown["userName"] = k.UserName
+	}
+	// All but the secret, as AWS records it.
+	c.Event.ResponseElements = map[string]any{"accessKey": shown}
+	return &iam.CreateAccessKeyOutput{AccessKey: out}, nil
 }
 
 // freeKeyID returns an id that no key has: the random part of one is not long.
@@ -285,6 +290,9 @@ func (s *Service) Credential(tx store.Tx, id string) (api.Credential, error) {
 	u, err := s.users.get(tx, store.Scope{Account: k.Account, Region: store.Global}, "iam.user", rowID(k.UserName))
 	if err != nil {
 		return api.Credential{}, err
+	}
+	if u.ID != k.Owner {
+		return api.Credential{}, store.ErrNotFound
 	}
 	out.Principal = userPrincipal(k, u)
 	return out, nil

@@ -101,4 +101,34 @@ var linkedServices = map[string]linkedService{
 	"vpcorigin.cloudfront.amazonaws.com":            {role: "AWSServiceRoleForCloudFrontVPCOrigin", policy: "AWSCloudFrontVPCOriginServiceRolePolicy"},
 	"waf.amazonaws.com":                             {role: "AWSServiceRoleForWAFLogging", policy: "WAFLoggingServiceRolePolicy"},
 	"wafv2.amazonaws.com":                           {role: "AWSServiceRoleForWAFV2Logging", policy: "WAFV2LoggingServiceRolePolicy"},
+	"access-analyzer.amazonaws.com":                 {role: "AWSServiceRoleForAccessAnalyzer", policy: "AccessAnalyzerServiceRolePolicy"},
+	"cloudhsm.amazonaws.com":                        {role: "AWSServiceRoleForCloudHSM", policy: "CloudHSMServiceRolePolicy"},
+	"custom-resource.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_CustomResource", policy: "AWSApplicationAutoScalingCustomResourcePolicy",
+	},
+	"delivery.logs.amazonaws.com": {role: "AWSServiceRoleForLogDelivery", policy: "AWSServiceRoleForLogDeliveryPolicy"},
+	"dynamodb.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable", policy: "AWSApplicationAutoscalingDynamoDBTablePolicy",
+	},
+	"ecs.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_ECSService", policy: "AWSApplicationAutoscalingECSServicePolicy",
+	},
+	"es.amazonaws.com":                {role: "AWSServiceRoleForAmazonElasticsearchService", policy: "AmazonElasticsearchServiceRolePolicy"},
+	"events.amazonaws.com":            {role: "AWSServiceRoleForCloudWatchEvents", policy: "CloudWatchEventsServiceRolePolicy"},
+	"fsx.amazonaws.com":               {role: "AWSServiceRoleForAmazonFSx", policy: "AmazonFSxServiceRolePolicy"},
+	"globalaccelerator.amazonaws.com": {role: "AWSServiceRoleForGlobalAccelerator", policy: "AWSGlobalAcceleratorSLRPolicy"},
+	"inspector2.amazonaws.com":        {role: "AWSServiceRoleForAmazonInspector2", policy: "AmazonInspector2ServiceRolePolicy"},
+	"ipam.amazonaws.com":              {role: "AWSServiceRoleForIPAM", policy: "AWSIPAMServiceRolePolicy"},
+	"lambda.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_LambdaConcurrency", policy: "AWSApplicationAutoscalingLambdaConcurrencyPolicy",
+	},
+	"macie.amazonaws.com": {role: "AWSServiceRoleForAmazonMacie", policy: "AmazonMacieServiceRolePolicy"},
+	"rds.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_RDSCluster", policy: "AWSApplicationAutoscalingRDSClusterPolicy",
+	},
+	"replicator.lambda.amazonaws.com": {role: "AWSServiceRoleForLambdaReplicator", policy: "AWSLambdaReplicator"},
+	"sagemaker.application-autoscaling.amazonaws.com": {
+		role: "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint", policy: "AWSApplicationAutoscalingSageMakerEndpointPolicy",
+	},
+	"transitgateway.amazonaws.com": {role: "AWSServiceRoleForVPCTransitGateway", policy: "AWSVPCTransitGatewayServiceRolePolicy"},
 }

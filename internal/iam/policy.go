@@ -53,9 +53,7 @@ func versionID(number int) string { return "v" + strconv.Itoa(number) }
 func (s *Service) policyOperations() []api.Operation {
 	return []api.Operation{
 		op("CreatePolicy", func(c *api.Call, in *iam.CreatePolicyInput) (target, error) {
-			t := target{resource: arn(c, "policy", pathOr(in.Path), value(in.PolicyName))}
-			requestTags(&t.context, in.Tags)
-			return t, nil
+			return creation(arn(c, "policy", pathOr(in.Path), value(in.PolicyName)), in.Tags, "iam:TagPolicy", ""), nil
 		}, s.createPolicy),
 		read("GetPolicy", onPolicy(func(in *iam.GetPolicyInput) *string { return in.PolicyArn }), s.getPolicy),
 		read("ListPolicies", func(_ *api.Call, in *iam.ListPoliciesInput) (target, error) {

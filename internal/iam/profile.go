@@ -40,9 +40,7 @@ var profiles = store.NewTable("iam.profile", store.Index[profile]{
 func (s *Service) profileOperations() []api.Operation {
 	return []api.Operation{
 		op("CreateInstanceProfile", func(c *api.Call, in *iam.CreateInstanceProfileInput) (target, error) {
-			t := target{resource: arn(c, "instance-profile", pathOr(in.Path), value(in.InstanceProfileName))}
-			requestTags(&t.context, in.Tags)
-			return t, nil
+			return creation(arn(c, "instance-profile", pathOr(in.Path), value(in.InstanceProfileName)), in.Tags, "iam:TagInstanceProfile", ""), nil
 		}, s.createInstanceProfile),
 		read("GetInstanceProfile", onProfile(func(in *iam.GetInstanceProfileInput) *string { return in.InstanceProfileName }), s.getInstanceProfile),
 		read("ListInstanceProfiles", onPath("instance-profile", func(in *iam.ListInstanceProfilesInput) *string { return in.PathPrefix }), s.listInstanceProfiles),

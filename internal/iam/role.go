@@ -56,12 +56,7 @@ func (s *Service) roleOperations() []api.Operation {
 }
 
 func createRoleTarget(c *api.Call, in *iam.CreateRoleInput) (target, error) {
-	t := target{resource: arn(c, "role", pathOr(in.Path), value(in.RoleName))}
-	requestTags(&t.context, in.Tags)
-	if in.PermissionsBoundary != nil {
-		t.context.Set("iam:PermissionsBoundary", *in.PermissionsBoundary)
-	}
-	return t, nil
+	return creation(arn(c, "role", pathOr(in.Path), value(in.RoleName)), in.Tags, "iam:TagRole", value(in.PermissionsBoundary)), nil
 }
 
 // describe is the SDK's form as listings show it: without tags, boundary and use.

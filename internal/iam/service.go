@@ -83,6 +83,9 @@ func read[In, Out any](name string, at func(*api.Call, *In) (target, error), do 
 
 func authorize[In any](name string, at func(*api.Call, *In) (target, error)) api.Authorize[In] {
 	return func(c *api.Call, in *In) ([]api.Need, error) {
+		if shutOut(c) {
+			return nil, api.Error("InvalidClientTokenId", "The security token included in the request is invalid.")
+		}
 		t, err := at(c, in)
 		if err != nil {
 			return nil, err
@@ -93,3 +96,19 @@ func authorize[In any](name string, at func(*api.Call, *In) (target, error)) api
 
 // everywhere is the target of operations that act on the account as a whole.
 func everywhere[In any](*api.Call, *In) (target, error) { return target{resource: "*"}, nil }
+
+// shutOut reports whether the caller's session may not use IAM at all: one of
+// GetSessionToken without MFA, or of GetFederationToken (IAM guide, "Compare AWS
+// STS credentials"). What a service does for such a caller is its own affair.
+func shutOut(c *api.Call) bool {
+	if c.Via != nil || c.Caller.IssuedAt.IsZero() {
+		return false
+	}
+	switch c.Caller.Principal.Type {
+	case access.FederatedUser:
+		return true
+	case access.User, access.Root:
+		return !c.Caller.MFA
+	}
+	return false
+}

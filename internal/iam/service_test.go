@@ -49,7 +49,11 @@ func TestWhatOperationsNeed(t *testing.T) {
 		"a new user's path, tags and boundary are the request's": {
 			step{"CreateUser", &awsiam.CreateUserInput{UserName: aws.String("x"), Path: aws.String("/p/"), PermissionsBoundary: aws.String("arn:b"),
 				Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}},
-			[]string{"iam:CreateUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b"},
+			[]string{"iam:CreateUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b",
+				"iam:TagUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b"},
+		},
+		"nothing is tagged without tags": {
+			step{"CreateRole", &awsiam.CreateRoleInput{RoleName: aws.String("x")}}, []string{"iam:CreateRole " + iamARN + "role/x"},
 		},
 		"an attachment names the policy and the user's boundary": {
 			step{"AttachUserPolicy", &awsiam.AttachUserPolicyInput{UserName: user, PolicyArn: aws.String("arn:p")}},

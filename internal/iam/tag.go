@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/api"
 )
 
 // tagMax is how many tags a resource may have (IAM guide, "Tagging IAM resources").
@@ -102,6 +103,20 @@ func (t tags) context(k *access.Context, prefixes ...string) {
 			k.Set(p+v.Key, v.Value)
 		}
 	}
+}
+
+// creation is the target of what is made, with the permission to tag it if tags
+// are asked for (IAM guide, "Tags for IAM resources").
+func creation(resource string, in []types.Tag, tagAction, boundary string) target {
+	t := target{resource: resource}
+	requestTags(&t.context, in)
+	if boundary != "" {
+		t.context.Set("iam:PermissionsBoundary", boundary)
+	}
+	if len(in) > 0 {
+		t.also = []api.Need{{Action: tagAction, Resource: resource, Context: t.context}}
+	}
+	return t
 }
 
 // requestTags sets aws:RequestTag/… and aws:TagKeys.

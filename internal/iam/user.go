@@ -39,12 +39,7 @@ func (s *Service) userOperations() []api.Operation {
 }
 
 func createUserTarget(c *api.Call, in *iam.CreateUserInput) (target, error) {
-	t := target{resource: arn(c, "user", pathOr(in.Path), value(in.UserName))}
-	requestTags(&t.context, in.Tags)
-	if in.PermissionsBoundary != nil {
-		t.context.Set("iam:PermissionsBoundary", *in.PermissionsBoundary)
-	}
-	return t, nil
+	return creation(arn(c, "user", pathOr(in.Path), value(in.UserName)), in.Tags, "iam:TagUser", value(in.PermissionsBoundary)), nil
 }
 
 // updateUserTarget needs the permission on the user as it is and as it will be

@@ -49,6 +49,11 @@ func (s *Service) assumeRoleNeeds(c *api.Call, in *sts.AssumeRoleInput) ([]api.N
 	if c.Caller.Principal.Type == access.Root {
 		return nil, denied("Roles may not be assumed by root accounts.")
 	}
+	if c.Caller.Principal.Type == access.FederatedUser {
+		// Such a session may call GetCallerIdentity and nothing else of STS (IAM
+		// guide, "Compare AWS STS credentials").
+		return nil, notAuthorized(c, "sts:AssumeRole", arn)
+	}
 	r, err := s.role(c, arn)
 	if err != nil {
 		return nil, err
