@@ -333,6 +333,20 @@ func TestStateThatDoesNotAllowIt(t *testing.T) {
 	w.refused("RebootInstances", &ec2.RebootInstancesInput{InstanceIds: []string{id}}, "IncorrectInstanceState", "")
 }
 
+func TestStartWithoutARoot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.stopped()
+	root := w.volumesAt(id)[0].ID
+	must[ec2.DetachVolumeOutput](w, "DetachVolume", &ec2.DetachVolumeInput{VolumeId: aws.String(root)})
+	start := &ec2.StartInstancesInput{InstanceIds: []string{id}}
+	w.refused("StartInstances", start, "InvalidParameterValue", "Instance does not have a volume attached at root (/dev/xvda)")
+	must[ec2.AttachVolumeOutput](w, "AttachVolume", &ec2.AttachVolumeInput{VolumeId: aws.String(root), InstanceId: aws.String(id), Device: aws.String("/dev/xvda")})
+	must[ec2.StartInstancesOutput](w, "StartInstances", start)
+	w.wait(time.Minute)
+	w.wantState(id, types.InstanceStateNameRunning)
+}
+
 func TestProtectionFromTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

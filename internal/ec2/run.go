@@ -125,7 +125,7 @@ func (p launchPlan) newInterface(c *api.Call, i instance) (networkInterface, err
 	n := networkInterface{
 		ID: c.NewID("eni-"), Subnet: p.subnet.ID, VPC: p.subnet.VPC, Zone: p.subnet.Zone, MAC: newMAC(c),
 		Description: p.interfaceDescription, Groups: p.groups, WantsPublicIP: p.publicIP,
-		Attachment: c.NewID("eni-attach-"), Instance: i.ID, AttachedAt: c.Now, DeleteOnTermination: true,
+		Attachment: c.NewID("eni-attach-"), Instance: i.ID, AttachedAt: wholeSecond(c), DeleteOnTermination: true,
 	}
 	if p.privateIP.IsValid() {
 		n.PrivateIP = p.privateIP.String()

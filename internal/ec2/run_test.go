@@ -72,6 +72,9 @@ func TestRunRefusesBadRequests(t *testing.T) {
 		{"spot", func(in *ec2.RunInstancesInput) {
 			in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot}
 		}, "UnsupportedOperation", "InstanceMarketOptions"},
+		{"a word that is none", func(in *ec2.RunInstancesInput) {
+			in.MetadataOptions = &types.InstanceMetadataOptionsRequest{HttpTokens: "sometimes"}
+		}, "InvalidParameterValue", "Value (sometimes) for parameter MetadataOptions.HttpTokens is invalid."},
 		{"hibernation", func(in *ec2.RunInstancesInput) {
 			in.HibernationOptions = &types.HibernationOptionsRequest{Configured: aws.Bool(true)}
 		}, "UnsupportedOperation", "HibernationOptions"},

@@ -47,6 +47,9 @@ const maxInstances = 1000
 // planLaunch checks and resolves a launch. Its error is the request's.
 func (s *Service) planLaunch(c *api.Call, in *ec2.RunInstancesInput) (launchPlan, error) {
 	p := launchPlan{tags: make(map[types.ResourceType]map[string]string)}
+	if err := checkChoices(in); err != nil {
+		return p, err
+	}
 	if err := refuseUnbuilt(in); err != nil {
 		return p, err
 	}
@@ -56,7 +59,7 @@ func (s *Service) planLaunch(c *api.Call, in *ec2.RunInstancesInput) (launchPlan
 		}
 	}
 	i := &p.instance
-	i.State, i.Reason, i.Launched, i.Created = types.InstanceStateNamePending, reasonPending, c.Now, c.Now
+	i.State, i.Reason, i.Launched, i.Created = types.InstanceStateNamePending, reasonPending, wholeSecond(c), wholeSecond(c)
 	i.ClientToken = aws.ToString(in.ClientToken)
 	return p, nil
 }
@@ -221,9 +224,6 @@ func (p *launchPlan) planSettings(in *ec2.RunInstancesInput) error {
 	i.OnShutdown = types.ShutdownBehaviorStop
 	if in.InstanceInitiatedShutdownBehavior != "" {
 		i.OnShutdown = in.InstanceInitiatedShutdownBehavior
-	}
-	if !slices.Contains(i.OnShutdown.Values(), i.OnShutdown) {
-		return invalidValue("Value (%s) for parameter instanceInitiatedShutdownBehavior is invalid. Expected: stop, terminate.", i.OnShutdown)
 	}
 	if o := in.MaintenanceOptions; o != nil {
 		i.AutoRecovery = string(o.AutoRecovery)

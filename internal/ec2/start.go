@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -32,7 +33,10 @@ func (s *Service) startInstances(c *api.Call, in *ec2.StartInstancesInput) (*ec2
 		switch from {
 		case types.InstanceStateNamePending, types.InstanceStateNameRunning:
 		case types.InstanceStateNameStopped:
-			i.State, i.Reason, i.Transition, i.Launched = types.InstanceStateNamePending, reasonPending, "", c.Now
+			if err := s.checkRoot(c, i); err != nil {
+				return nil, err
+			}
+			i.State, i.Reason, i.Transition, i.Launched = types.InstanceStateNamePending, reasonPending, "", wholeSecond(c)
 			if err := s.putInstance(c, i); err != nil {
 				return nil, err
 			}
@@ -46,6 +50,25 @@ func (s *Service) startInstances(c *api.Call, in *ec2.StartInstancesInput) (*ec2
 	}
 	recordChanges(c, out.StartingInstances)
 	return out, nil
+}
+
+// wholeSecond is the time of the call as instances show times: EC2 counts their
+// launches in seconds.
+func wholeSecond(c *api.Call) time.Time { return c.Now.Truncate(time.Second) }
+
+// checkRoot sees that the root volume was not taken away while the instance was
+// stopped.
+func (s *Service) checkRoot(c *api.Call, i instance) error {
+	volumes, err := s.volumesOf(c, i.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		if a, ok := v.attachmentOf(i.ID); ok && a.Device == i.RootDevice {
+			return nil
+		}
+	}
+	return invalidValue("Invalid value '%s' for instanceId. Instance does not have a volume attached at root (%s)", i.ID, i.RootDevice)
 }
 
 // finishStart carries the start out. If KMS refuses, the instance falls back to
