@@ -165,7 +165,9 @@ func TestRunIsAuthorizedOnAllThatItTouches(t *testing.T) {
 	w := newWorld(t)
 	must[ec2.CreateKeyPairOutput](w, "CreateKeyPair", &ec2.CreateKeyPairInput{KeyName: aws.String("mine"), KeyType: types.KeyTypeEd25519})
 	must[ec2.DescribeVpcsOutput](w, "DescribeVpcs", &ec2.DescribeVpcsInput{})
-	in := w.request(encryptedDevice("/dev/sdf"))
+	in := w.request(encryptedDevice("/dev/sdf"), types.BlockDeviceMapping{
+		DeviceName: aws.String("/dev/sdg"), Ebs: &types.EbsBlockDevice{SnapshotId: aws.String("snap-abcdef01234567890")},
+	})
 	in.KeyName = aws.String("mine")
 	in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}}}
 	needs := w.needs("RunInstances", in)
@@ -190,6 +192,8 @@ func TestRunIsAuthorizedOnAllThatItTouches(t *testing.T) {
 		"ec2:RunInstances " + testAccount + ":key-pair/mine",
 		"ec2:RunInstances " + testAccount + ":volume/*",
 		"ec2:RunInstances " + testAccount + ":volume/*",
+		"ec2:RunInstances " + testAccount + ":volume/*",
+		"ec2:RunInstances :snapshot/snap-abcdef01234567890",
 		"ec2:CreateTags " + testAccount + ":instance/*",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -208,7 +212,7 @@ func TestRunIsAuthorizedOnAllThatItTouches(t *testing.T) {
 		{5, "ec2:KeyPairType", "ed25519"},
 		{7, "ec2:Encrypted", "true"},
 		{7, "ec2:KmsKeyId", keyARN(testKeyID)},
-		{8, "ec2:CreateAction", "RunInstances"},
+		{10, "ec2:CreateAction", "RunInstances"},
 	} {
 		if got := contextOf(needs[row.need], row.key); got != row.value {
 			t.Errorf("need %d has %s=%q, want %q", row.need, row.key, got, row.value)

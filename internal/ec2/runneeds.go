@@ -29,6 +29,7 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 		func() ([]api.Need, error) { return p.groupNeeds(c, r) },
 		func() ([]api.Need, error) { return keyPairNeeds(c, in.KeyName) },
 		func() ([]api.Need, error) { return s.volumeNeeds(c, p) },
+		func() ([]api.Need, error) { return s.snapshotNeeds(c, in.BlockDeviceMappings) },
 	} {
 		more, err := some()
 		if err != nil {
@@ -142,8 +143,24 @@ func keyPairNeeds(c *api.Call, name *string) ([]api.Need, error) {
 	return []api.Need{n}, nil
 }
 
-// volumeNeeds authorizes each volume as it would come out, and each snapshot
-// that the launch makes one from.
+// snapshotNeeds authorizes the snapshots that the request names. Those of the
+// image come with it.
+func (s *Service) snapshotNeeds(c *api.Call, mappings []types.BlockDeviceMapping) ([]api.Need, error) {
+	var needs []api.Need
+	for _, m := range mappings {
+		if m.Ebs == nil || aws.ToString(m.Ebs.SnapshotId) == "" {
+			continue
+		}
+		n, err := s.snapshotNeed(c, "RunInstances", c.Region, *m.Ebs.SnapshotId)
+		if err != nil {
+			return nil, err
+		}
+		needs = append(needs, n)
+	}
+	return needs, nil
+}
+
+// volumeNeeds authorizes each volume as it would come out.
 func (s *Service) volumeNeeds(c *api.Call, p launchPlan) ([]api.Need, error) {
 	var needs []api.Need
 	for _, planned := range p.volumes {
