@@ -75,18 +75,6 @@ func (s *Service) deleteAccountAlias(c *api.Call, in *iam.DeleteAccountAliasInpu
 	return &iam.DeleteAccountAliasOutput{}, aliases.Delete(c.Tx, outside, a.Alias)
 }
 
-// count is how many rows a table has in the account.
-func count[T any](c *api.Call, t *store.Table[T]) (int32, error) {
-	var n int32
-	for _, err := range t.All(c.Tx, c.Global()) {
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
-}
-
 // getAccountSummary counts what there is, and names the quotas (IAM API
 // reference, "GetAccountSummary").
 func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
@@ -101,27 +89,29 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		// What this account has none of.
 		"ServerCertificates": 0, "Providers": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0,
 		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
+		// What is counted below.
+		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0,
 	}
-	var errs [5]error
-	m["Users"], errs[0] = count(c, users)
-	m["Groups"], errs[1] = count(c, groups)
-	m["Roles"], errs[2] = count(c, roles)
-	m["InstanceProfiles"], errs[3] = count(c, profiles)
-	own, err := collect(policies.All(c.Tx, c.Global()), nil)
-	errs[4] = err
-	m["Policies"] = int32(len(own))
-	m["PolicyVersionsInUse"] = 0
-	for _, p := range own {
+	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile"} {
+		n, err := count(c, rows)
+		if err != nil {
+			return nil, err
+		}
+		m[key] = int32(n)
+	}
+	for p, err := range policies.All(c.Tx, c.Global()) {
+		if err != nil {
+			return nil, err
+		}
+		m["Policies"]++
 		m["PolicyVersionsInUse"] += int32(len(p.Versions))
 	}
-	m["AccountAccessKeysPresent"] = 0
-	if held, err := keysOf(c.Tx, c.Account); err != nil {
+	held, err := keysOf(c.Tx, c.Account)
+	if err != nil {
 		return nil, err
-	} else if len(held) > 0 {
-		m["AccountAccessKeysPresent"] = 1
 	}
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, err
+	if len(held) > 0 {
+		m["AccountAccessKeysPresent"] = 1
 	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: m}, nil
 }

@@ -140,7 +140,7 @@ func attached(c *api.Call, k *kind, name, prefix, marker *string, max *int32) (p
 			all = append(all, a)
 		}
 	}
-	p, err := paginate(all, func(a string) string { return a }, marker, max)
+	p, err := paginate(all, func(a string) string { return rowID(policyName(a)) + " " + a }, marker, max)
 	if err != nil {
 		return none, err
 	}

@@ -139,18 +139,25 @@ func collect[T any](rows iter.Seq2[T, error], keep func(T) bool) ([]T, error) {
 	return out, nil
 }
 
-// room checks the account's quota of a kind of row before one is added.
-func room[T any](c *api.Call, t *store.Table[T], name string, limit int) error {
+// count is how many rows of a kind the account has.
+func count(c *api.Call, rows string) (int, error) {
 	n := 0
-	for _, err := range t.All(c.Tx, c.Global()) {
+	for _, err := range c.Tx.Scan(store.Key(c.Account, store.Global, rows)+"/", "") {
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if n++; n >= limit {
-			return quota(name, limit)
-		}
+		n++
 	}
-	return nil
+	return n, nil
+}
+
+// room checks the account's quota of a kind of row before one is added.
+func room(c *api.Call, rows, name string, limit int) error {
+	n, err := count(c, rows)
+	if err == nil && n >= limit {
+		return quota(name, limit)
+	}
+	return err
 }
 
 // add puts s in a sorted list; false if it is there already.

@@ -223,6 +223,17 @@ func TestQuotas(t *testing.T) {
 	w.fails("AddRoleToInstanceProfile", &awsiam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("i"), RoleName: aws.String("r")}, code, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
 }
 
+func TestAnAccountIsFullAtItsQuota(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 300 {
+		w.do(step{"CreateGroup", &awsiam.CreateGroupInput{GroupName: aws.String(fmt.Sprint("g", i))}})
+	}
+	w.fails("CreateGroup", &awsiam.CreateGroupInput{GroupName: aws.String("more")}, "LimitExceeded", "Cannot exceed quota for GroupsPerAccount: 300")
+	w.do(step{"DeleteGroup", &awsiam.DeleteGroupInput{GroupName: aws.String("g7")}})
+	w.do(step{"CreateGroup", &awsiam.CreateGroupInput{GroupName: aws.String("more")}})
+}
+
 func TestTagsOfUsersFoldCaseAndThoseOfPoliciesDoNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

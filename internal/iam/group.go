@@ -69,7 +69,7 @@ func (s *Service) createGroup(c *api.Call, in *iam.CreateGroupInput) (*iam.Creat
 	if err := free(c, groups, g.Name, exists("Group with name %s already exists.", g.Name)); err != nil {
 		return nil, err
 	}
-	if err := room(c, groups, "GroupsPerAccount", groupsMax); err != nil {
+	if err := room(c, "iam.group", "GroupsPerAccount", groupsMax); err != nil {
 		return nil, err
 	}
 	if err := groups.Put(c.Tx, c.Global(), rowID(g.Name), g); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -185,6 +186,12 @@ type heldBy struct {
 	kind *kind
 }
 
+// key sorts groups before users before roles, each by name.
+func (h heldBy) key() string {
+	order := map[*kind]string{groupKind: "0", userKind: "1", roleKind: "2"}
+	return order[h.kind] + rowID(h.Name)
+}
+
 // holders are the entities that have a policy attached, or as their boundary:
 // groups, users, roles, each by name.
 func holders(c *api.Call, index, arn string) ([]heldBy, error) {
@@ -275,7 +282,7 @@ func (s *Service) createPolicy(c *api.Call, in *iam.CreatePolicyInput) (*iam.Cre
 	if err := free(c, policies, p.Name, exists("A policy called %s already exists. Duplicate names are not allowed.", p.Name)); err != nil {
 		return nil, err
 	}
-	if err := room(c, policies, "PoliciesPerAccount", policiesMax); err != nil {
+	if err := room(c, "iam.policy", "PoliciesPerAccount", policiesMax); err != nil {
 		return nil, err
 	}
 	p.ID = newID(c, policyPrefix)
@@ -417,7 +424,8 @@ func (s *Service) listEntitiesForPolicy(c *api.Call, in *iam.ListEntitiesForPoli
 		all = append(all, more...)
 	}
 	all = filterHolders(all, in.EntityFilter, pathOr(in.PathPrefix))
-	cut, err := paginate(all, func(h heldBy) string { return h.kind.noun + "/" + rowID(h.Name) }, in.Marker, in.MaxItems)
+	slices.SortFunc(all, func(a, b heldBy) int { return strings.Compare(a.key(), b.key()) })
+	cut, err := paginate(all, heldBy.key, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}

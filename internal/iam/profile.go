@@ -131,7 +131,7 @@ func (s *Service) createInstanceProfile(c *api.Call, in *iam.CreateInstanceProfi
 	if err := free(c, profiles, p.Name, exists("Instance Profile %s already exists.", p.Name)); err != nil {
 		return nil, err
 	}
-	if err := room(c, profiles, "InstanceProfilesPerAccount", profilesMax); err != nil {
+	if err := room(c, "iam.profile", "InstanceProfilesPerAccount", profilesMax); err != nil {
 		return nil, err
 	}
 	if err := profiles.Put(c.Tx, c.Global(), rowID(p.Name), p); err != nil {

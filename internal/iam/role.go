@@ -131,7 +131,7 @@ func putNewRole(c *api.Call, r role, trust string) error {
 	if err := free(c, roles, r.Name, exists("Role with name %s already exists.", r.Name)); err != nil {
 		return err
 	}
-	if err := room(c, roles, "RolesPerAccount", rolesMax); err != nil {
+	if err := room(c, "iam.role", "RolesPerAccount", rolesMax); err != nil {
 		return err
 	}
 	if err := c.Tx.Put(trustKey(c.Global(), r.ID), []byte(trust)); err != nil {

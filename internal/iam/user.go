@@ -155,7 +155,7 @@ func (s *Service) createUser(c *api.Call, in *iam.CreateUserInput) (*iam.CreateU
 	if err := free(c, users, h.Name, exists("User with name %s already exists.", h.Name)); err != nil {
 		return nil, err
 	}
-	if err := room(c, users, "UsersPerAccount", usersMax); err != nil {
+	if err := room(c, "iam.user", "UsersPerAccount", usersMax); err != nil {
 		return nil, err
 	}
 	u := user{holder: h}

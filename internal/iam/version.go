@@ -1,6 +1,8 @@
 package iam
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,12 +98,15 @@ func (s *Service) getPolicyVersion(c *api.Call, in *iam.GetPolicyVersionInput) (
 	return &iam.GetPolicyVersionOutput{PolicyVersion: &out}, nil
 }
 
+// versionKeyInOrder sorts as listings do: newest first.
+func versionKeyInOrder(v policyVersion) string { return fmt.Sprintf("%010d", math.MaxInt32-v.Number) }
+
 func (s *Service) listPolicyVersions(c *api.Call, in *iam.ListPolicyVersionsInput) (*iam.ListPolicyVersionsOutput, error) {
 	p, err := existing(c, in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	cut, err := paginate(p.Versions, func(v policyVersion) string { return versionID(v.Number) }, in.Marker, in.MaxItems)
+	cut, err := paginate(p.Versions, versionKeyInOrder, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
