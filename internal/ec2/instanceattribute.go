@@ -275,11 +275,9 @@ func (s *Service) modifyMappings(c *api.Call, i instance, mappings []types.Insta
 		if at < 0 {
 			return api.Error("InvalidInstanceAttributeValue", "No device is currently mapped at "+device)
 		}
-		if m.Ebs == nil || m.Ebs.DeleteOnTermination == nil {
-			continue
-		}
 		a, _ := volumes[at].attachmentOf(i.ID)
-		a.DeleteOnTermination = *m.Ebs.DeleteOnTermination
+		// Left out is true (EC2 API reference, "ModifyInstanceAttribute").
+		a.DeleteOnTermination = m.Ebs == nil || m.Ebs.DeleteOnTermination == nil || *m.Ebs.DeleteOnTermination
 		if err := s.putVolume(c, volumes[at]); err != nil {
 			return err
 		}

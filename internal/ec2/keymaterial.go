@@ -3,7 +3,6 @@ package ec2
 import (
 	"crypto/ed25519"
 	"crypto/md5"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -13,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -33,10 +33,10 @@ const rsaBits = 2048
 
 // newKeyMaterial makes a key pair in AWS's forms: RSA keys in PKCS #1, ED25519
 // keys in OpenSSH's (EC2 guide, "Create a key pair").
-func newKeyMaterial(kind types.KeyType) (keyMaterial, error) {
+func newKeyMaterial(kind types.KeyType, random io.Reader) (keyMaterial, error) {
 	switch kind {
 	case types.KeyTypeRsa:
-		key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+		key, err := rsa.GenerateKey(random, rsaBits)
 		if err != nil {
 			return keyMaterial{}, fmt.Errorf("ec2: no RSA key: %w", err)
 		}
@@ -48,7 +48,7 @@ func newKeyMaterial(kind types.KeyType) (keyMaterial, error) {
 		block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
 		return finishMaterial(kind, block, key.Public(), colons(sum[:]))
 	case types.KeyTypeEd25519:
-		_, key, err := ed25519.GenerateKey(rand.Reader)
+		_, key, err := ed25519.GenerateKey(random)
 		if err != nil {
 			return keyMaterial{}, fmt.Errorf("ec2: no ED25519 key: %w", err)
 		}

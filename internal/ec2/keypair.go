@@ -102,7 +102,7 @@ func (s *Service) createKeyPair(c *api.Call, in *ec2.CreateKeyPairInput) (*ec2.C
 		return nil, notBuilt("KeyFormat=" + string(in.KeyFormat))
 	}
 	k := keyPair{ID: c.NewID("key-"), Name: aws.ToString(in.KeyName), Type: either(string(in.KeyType), string(types.KeyTypeRsa)), Created: c.Now}
-	made, err := newKeyMaterial(types.KeyType(k.Type))
+	made, err := newKeyMaterial(types.KeyType(k.Type), c.Rand)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
@@ -65,7 +66,7 @@ func TestCreatedKeyPairOpens(t *testing.T) {
 // a fresh key in each form that may be imported.
 func TestImportKeyPairForms(t *testing.T) {
 	t.Parallel()
-	made, err := newKeyMaterial(types.KeyTypeRsa)
+	made, err := newKeyMaterial(types.KeyTypeRsa, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

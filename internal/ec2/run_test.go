@@ -16,6 +16,23 @@ import (
 	"github.com/keyturn/keyturn/internal/api"
 )
 
+// imageWithInstanceStore is an x86_64 image that maps /dev/sdb to a disk of the
+// instance's own.
+func imageWithInstanceStore(t testing.TB) image {
+	t.Helper()
+	var found image
+	for _, im := range catalogueOf(testRegion).images {
+		mapped := slices.ContainsFunc(im.Mappings, func(m imageMapping) bool { return m.Device == "/dev/sdb" && m.Virtual != "" })
+		if mapped && im.Architecture == "x86_64" && (found.ID == "" || im.ID < found.ID) {
+			found = im
+		}
+	}
+	if found.ID == "" {
+		t.Fatal("the catalogue has no such image")
+	}
+	return found
+}
+
 func TestRunRefusesBadRequests(t *testing.T) {
 	t.Parallel()
 	device := func(name string, ebs *types.EbsBlockDevice) []types.BlockDeviceMapping {
@@ -63,6 +80,10 @@ func TestRunRefusesBadRequests(t *testing.T) {
 		{"a key without encryption", func(in *ec2.RunInstancesInput) {
 			in.BlockDeviceMappings = device("/dev/xvda", &types.EbsBlockDevice{KmsKeyId: aws.String(testKeyID)})
 		}, "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."},
+		{"a snapshot for an instance store device", func(in *ec2.RunInstancesInput) {
+			in.ImageId = aws.String(imageWithInstanceStore(t).ID)
+			in.BlockDeviceMappings = device("/dev/sdb", &types.EbsBlockDevice{SnapshotId: aws.String("snap-0123456789abcdef0")})
+		}, "InvalidBlockDeviceMapping", "snapshotId can only be modified on EBS devices"},
 		{"a suppressed root", func(in *ec2.RunInstancesInput) {
 			in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"), NoDevice: aws.String("")}}
 		}, "InvalidBlockDeviceMapping", "/dev/xvda"},

@@ -81,6 +81,9 @@ func (p *launchPlan) overlay(device string, m types.BlockDeviceMapping) error {
 	if err := refuseUnbuiltEBS(m.Ebs); err != nil {
 		return err
 	}
+	if m.Ebs.SnapshotId != nil && slices.ContainsFunc(p.image.Mappings, func(im imageMapping) bool { return im.Device == device && im.Virtual != "" }) {
+		return invalidMapping("snapshotId can only be modified on EBS devices")
+	}
 	if at < 0 {
 		p.volumes = append(p.volumes, plannedVolume{
 			device: device, deleteOnTermination: true,
