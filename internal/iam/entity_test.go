@@ -328,22 +328,34 @@ func TestAccessKeys(t *testing.T) {
 func TestRootKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	put := func(secret string) {
-		if err := w.store.Update(t.Context(), func(tx store.Tx) error { return w.iam.PutRootKey(tx, account, "AKIAROOTROOTROOTROOT", secret) }); err != nil {
+	put := func(id, secret string) {
+		if err := w.store.Update(t.Context(), func(tx store.Tx) error { return w.iam.PutRootKey(tx, account, id, secret) }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put("first")
-	put("second")
-	w.view(func(tx store.Tx) error {
-		got, err := w.iam.Credential(tx, "AKIAROOTROOTROOTROOT")
-		if err != nil || got.Secret != "second" || !got.Active || got.Principal.Type != access.Root || got.Principal.UserID != account {
-			t.Errorf("%+v, %v", got.Principal, err)
+	const one, two = "AKIAROOTROOTROOTROOT", "AKIAOTHEROTHEROTHER2"
+	put(one, "first")
+	own := *must[awsiam.CreateAccessKeyOutput](w, "CreateAccessKey", &awsiam.CreateAccessKeyInput{}).AccessKey.AccessKeyId
+	put(one, "second")
+	find := func(id string) (out api.Credential, err error) {
+		w.view(func(tx store.Tx) error { out, err = w.iam.Credential(tx, id); return nil })
+		return out, err
+	}
+	got, err := find(one)
+	if err != nil || got.Secret != "second" || !got.Active || got.Principal.Type != access.Root || got.Principal.UserID != account {
+		t.Errorf("%+v, %v", got.Principal, err)
+	}
+	put(two, "third")
+	if _, err := find(one); err != store.ErrNotFound {
+		t.Errorf("the key given before: %v", err)
+	}
+	for _, id := range []string{two, own} {
+		if got, err := find(id); err != nil || got.Principal.Type != access.Root {
+			t.Errorf("%s: %+v, %v", id, got.Principal, err)
 		}
-		return nil
-	})
+	}
 	out := must[awsiam.GetUserOutput](w, "GetUser", &awsiam.GetUserInput{})
-	if *out.User.Arn != "arn:aws:iam::123456789012:root" || *out.User.UserId != account || out.User.UserName != nil {
+	if *out.User.Arn != "arn:aws:iam::123456789012:root" || *out.User.UserId != account || out.User.UserName != nil || out.User.CreateDate == nil {
 		t.Errorf("root = %+v", out.User)
 	}
 }

@@ -31,8 +31,11 @@ type accessKey struct {
 	// UserName is the user's name, empty for the root user.
 	UserName string `json:",omitempty"`
 	Inactive bool   `json:",omitempty"`
-	Created  time.Time
-	Sealed   []byte // the secret
+	// Given marks the root user's key that the server was started with, not one
+	// that CreateAccessKey made.
+	Given   bool `json:",omitempty"`
+	Created time.Time
+	Sealed  []byte // the secret
 }
 
 var accessKeys = store.NewTable("iam.accesskey", store.Index[accessKey]{
@@ -258,16 +261,30 @@ func (s *Service) TouchAccessKey(tx store.Tx, id, service, region string, at tim
 	return keyUses.Put(tx, outside, id, keyUse{At: at, Service: service, Region: region})
 }
 
-// PutRootKey makes id and secret the access key of an account's root user, in
-// place of whatever that id was before.
+// PutRootKey makes id and secret the access key that an account's root user is
+// given, in place of the one it was given before. Keys that the root user made
+// by itself stay.
 func (s *Service) PutRootKey(tx store.Tx, account, id, secret string) error {
+	held, err := keysOf(tx, account)
+	if err != nil {
+		return err
+	}
 	// Not the time of a call: the server does this by itself when it starts.
-	k := accessKey{ID: id, Account: account, Partition: "aws", Owner: account, Created: time.Now().UTC().Truncate(time.Second)}
-	if old, err := accessKeys.Get(tx, outside, id); err == nil && old.Owner == account {
-		if was, err := s.root.Open(keyPurpose, old.Sealed, []byte(id)); err == nil && string(was) == secret {
-			return nil
+	k := accessKey{ID: id, Account: account, Partition: "aws", Owner: account, Given: true, Created: time.Now().UTC().Truncate(time.Second)}
+	for _, old := range held {
+		if old.ID == id {
+			if was, err := s.root.Open(keyPurpose, old.Sealed, []byte(id)); err == nil && string(was) == secret && old.Given {
+				return nil
+			}
+			k.Created = old.Created
+			continue
 		}
-		k.Created = old.Created
+		if !old.Given {
+			continue
+		}
+		if err := accessKeys.Delete(tx, outside, old.ID); err != nil {
+			return err
+		}
 	}
 	k.Sealed = s.root.Seal(keyPurpose, []byte(secret), []byte(id))
 	return accessKeys.Put(tx, outside, id, k)

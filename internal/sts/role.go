@@ -29,7 +29,7 @@ const (
 // one that is not there is denied as one that trusts somebody else.
 func (s *Service) role(c *api.Call, arn string) (Role, error) {
 	part := strings.SplitN(arn, ":", 6)
-	if len(part) != 6 || part[0] != "arn" || part[2] != "iam" || !strings.HasPrefix(part[5], "role/") {
+	if len(part) != 6 || part[0] != "arn" || part[1] != c.Partition || part[2] != "iam" || !strings.HasPrefix(part[5], "role/") {
 		return Role{}, invalid("%s is invalid", arn)
 	}
 	r, err := s.iam.Role(c.Tx, arn)

@@ -101,6 +101,7 @@ func TestAssumeRoleRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	session := w.opened(must[awssts.AssumeRoleOutput](w, user(), "AssumeRole", assume()).Credentials)
+	federated := w.opened(must[awssts.GetFederationTokenOutput](w, user(), "GetFederationToken", &awssts.GetFederationTokenInput{Name: aws.String("bob")}).Credentials)
 	type input = *awssts.AssumeRoleInput
 	tags := func(keys ...string) []types.Tag {
 		var out []types.Tag
@@ -116,6 +117,8 @@ func TestAssumeRoleRefusals(t *testing.T) {
 	}{
 		"the root user":               {root(), func(input) {}, "AccessDenied", "Roles may not be assumed by root accounts."},
 		"a role that is not there":    {user(), func(in input) { in.RoleArn = aws.String(roleARN + "x") }, "AccessDenied", "User: arn:aws:iam::123456789012:user/test is not authorized to perform: sts:AssumeRole on resource: " + roleARN + "x"},
+		"a federated user":            {federated, func(input) {}, "AccessDenied", "User: arn:aws:sts::123456789012:federated-user/bob is not authorized to perform: sts:AssumeRole on resource: " + roleARN},
+		"another partition":           {user(), func(in input) { in.RoleArn = aws.String("arn:aws-cn:iam::123456789012:role/dev/deploy") }, "ValidationError", "arn:aws-cn:iam::123456789012:role/dev/deploy is invalid"},
 		"no role's ARN":               {user(), func(in input) { in.RoleArn = aws.String("arn:aws:iam::123456789012:user/x") }, "ValidationError", "arn:aws:iam::123456789012:user/x is invalid"},
 		"longer than the role allows": {user(), func(in input) { in.DurationSeconds = aws.Int32(7201) }, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
 		"longer than a chain allows":  {session, func(in input) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"},
