@@ -21,7 +21,7 @@ func (t filterTable[T]) known(name string) bool {
 	return ok
 }
 
-// names adds filters that match no row.
+// without adds the names of filters that match no row.
 func (t filterTable[T]) without(names ...string) filterTable[T] {
 	for _, name := range names {
 		t[name] = nil
