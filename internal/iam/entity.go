@@ -58,7 +58,7 @@ type kind struct {
 	// how many characters the inline policies may have together.
 	attachQuota string
 	inlineQuota int
-	load        func(store.Tx, store.Scope, string) (entity, error)
+	read        func(store.Tx, store.Scope, string) (entity, error)
 }
 
 // attachMax is how many managed policies may be attached to one entity (IAM
@@ -66,26 +66,37 @@ type kind struct {
 const attachMax = 10
 
 var (
-	userKind = &kind{noun: "user", attachQuota: "PoliciesPerUser", inlineQuota: 2048}
+	userKind = &kind{
+		noun: "user", attachQuota: "PoliciesPerUser", inlineQuota: 2048,
+		read: reader(users, "user", func(u *user) *holder { return &u.holder }, nil),
+	}
 	// groupKind has no boundary and no tags at AWS.
-	groupKind = &kind{noun: "group", attachQuota: "PoliciesPerGroup", inlineQuota: 5120}
-	roleKind  = &kind{noun: "role", attachQuota: "PoliciesPerRole", inlineQuota: 10240}
+	groupKind = &kind{
+		noun: "group", attachQuota: "PoliciesPerGroup", inlineQuota: 5120,
+		read: reader(groups, "group", func(g *group) *holder { return &g.holder }, nil),
+	}
+	roleKind = &kind{
+		noun: "role", attachQuota: "PoliciesPerRole", inlineQuota: 10240,
+		read: reader(roles, "role", func(r *role) *holder { return &r.holder }, func(r *role) string { return r.Linked }),
+	}
 )
 
-func init() {
-	// Here because the functions refer to the kinds in turn.
-	userKind.load = loadEntity(users, userKind, func(u *user) *holder { return &u.holder }, nil)
-	groupKind.load = loadEntity(groups, groupKind, func(g *group) *holder { return &g.holder }, nil)
-	roleKind.load = loadEntity(roles, roleKind, func(r *role) *holder { return &r.holder }, func(r *role) string { return r.Linked })
+// load reads an entity of the kind by its name.
+func (k *kind) load(tx store.Tx, s store.Scope, name string) (entity, error) {
+	e, err := k.read(tx, s, name)
+	e.kind = k
+	return e, err
 }
 
-func loadEntity[T interface{ held() holder }](t *store.Table[T], k *kind, hold func(*T) *holder, linked func(*T) string) func(store.Tx, store.Scope, string) (entity, error) {
+// reader makes a kind's read out of its table, and of what finds the holder in a
+// row and the service of a service-linked role.
+func reader[T interface{ held() holder }](t *store.Table[T], noun string, hold func(*T) *holder, linked func(*T) string) func(store.Tx, store.Scope, string) (entity, error) {
 	return func(tx store.Tx, s store.Scope, name string) (entity, error) {
-		row, err := get(tx, s, t, k.noun, name)
+		row, err := get(tx, s, t, noun, name)
 		if err != nil {
 			return entity{}, err
 		}
-		e := entity{holder: hold(&row), kind: k, save: func() error { return t.Put(tx, s, rowID(name), row) }}
+		e := entity{holder: hold(&row), save: func() error { return t.Put(tx, s, rowID(name), row) }}
 		if linked != nil {
 			e.linked = linked(&row)
 		}
