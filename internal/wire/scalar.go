@@ -1,0 +1,143 @@
+package wire
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var errScalar = errors.New("wire: not a value of this type")
+
+// slot is where a value goes: behind the pointer, if the field is one.
+func (p *plan) slot(v reflect.Value) reflect.Value {
+	if !p.pointer {
+		return v
+	}
+	if v.IsNil() {
+		v.Set(reflect.New(p.typ))
+	}
+	return v.Elem()
+}
+
+// value is what stands in a field, and whether anything does.
+func (p *plan) value(v reflect.Value) (reflect.Value, bool) {
+	if p.pointer {
+		if v.IsNil() {
+			return v, false
+		}
+		return v.Elem(), true
+	}
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Interface:
+		return v, !v.IsNil()
+	case reflect.String:
+		// Enums have no pointer: the empty one is not there.
+		return v, v.Len() > 0
+	default:
+		return v, true
+	}
+}
+
+// setText sets a scalar from its text form in a query, a header or a path.
+func (p *plan) setText(v reflect.Value, s string) error {
+	switch p.kind {
+	case text:
+		p.slot(v).SetString(s)
+	case boolean:
+		b, err := strconv.ParseBool(strings.ToLower(s))
+		if err != nil {
+			return errScalar
+		}
+		p.slot(v).SetBool(b)
+	case integer:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || p.typ.OverflowInt(n) {
+			return errScalar
+		}
+		p.slot(v).SetInt(n)
+	case decimal:
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return errScalar
+		}
+		p.slot(v).SetFloat(n)
+	case timestamp:
+		t, err := parseTime(s)
+		if err != nil {
+			return err
+		}
+		p.slot(v).Set(reflect.ValueOf(t))
+	case blob:
+		raw, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return errScalar
+		}
+		p.setBlob(v, raw)
+	default:
+		return errScalar
+	}
+	return nil
+}
+
+// setBlob sets bytes, or what reads them where the SDK streams.
+func (p *plan) setBlob(v reflect.Value, raw []byte) {
+	if p.typ.Kind() == reflect.Interface {
+		v.Set(reflect.ValueOf(io.NopCloser(strings.NewReader(string(raw)))))
+		return
+	}
+	p.slot(v).SetBytes(raw)
+}
+
+// parseTime reads the forms in which clients send a time.
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02", time.RFC1123} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return epoch(f)
+	}
+	return time.Time{}, errScalar
+}
+
+// lastSecond is the last time that AWS's clients can write: the end of 9999.
+const lastSecond = 253402300799
+
+// epoch reads seconds since 1970, to the millisecond.
+func epoch(seconds float64) (time.Time, error) {
+	if math.IsNaN(seconds) || math.Abs(seconds) > lastSecond {
+		return time.Time{}, errScalar
+	}
+	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC(), nil
+}
+
+// asText is a scalar's text form, as XML and headers have it.
+func (p *plan) asText(v reflect.Value, protocol Protocol) string {
+	switch p.kind {
+	case text:
+		return v.String()
+	case boolean:
+		return strconv.FormatBool(v.Bool())
+	case integer:
+		return strconv.FormatInt(v.Int(), 10)
+	case decimal:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+	case timestamp:
+		t := v.Interface().(time.Time).UTC()
+		if protocol == EC2 {
+			return t.Format("2006-01-02T15:04:05.000Z")
+		}
+		return t.Format("2006-01-02T15:04:05Z")
+	case blob:
+		return base64.StdEncoding.EncodeToString(v.Bytes())
+	default:
+		panic(fmt.Sprintf("wire: %s is no scalar", p.shape))
+	}
+}
