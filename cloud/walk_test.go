@@ -14,7 +14,8 @@ import (
 )
 
 // unauthorized are the operations that AWS never denies to a known caller.
-var unauthorized = []string{"sts:GetCallerIdentity"}
+// (STS API reference: no permissions are required for these).
+var unauthorized = []string{"sts:GetCallerIdentity", "sts:GetSessionToken"}
 
 // TestAuthorizationIsTotal walks every operation with a caller who has no
 // permission at all: each is refused before anything is changed.

@@ -136,8 +136,8 @@ func TestRunAsksKMSInTheOrderOfTheLaunch(t *testing.T) {
 	}
 }
 
-// An encrypted root is made from an image's snapshot that is not encrypted: EBS
-// needs a grant of its own to fill it, and gives it back.
+// An encrypted root is made from an image's snapshot that is not encrypted: the
+// data key comes first, and the one grant is the instance's.
 func TestRunWithAnEncryptedRoot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/launch"
 )
 
 // runInstances launches instances: everything that the request says is checked
@@ -159,7 +160,7 @@ func (s *Service) finishRun(c *api.Call, i instance) error {
 func (s *Service) connectNew(c *api.Call, i instance, volumes []volume) error {
 	for n := range volumes {
 		v := &volumes[n]
-		err := s.fillVolume(c, v)
+		err := s.fillVolume(c, v, launch.RunVolume)
 		if err == nil {
 			err = s.connect(c, i, volumes[n:n+1])
 		}

@@ -32,6 +32,9 @@ func (s *Service) deleteTagsNeeds(c *api.Call, in *ec2.DeleteTagsInput) ([]api.N
 }
 
 func tagResourceNeeds(c *api.Call, action string, ids []string, tags []types.Tag) ([]api.Need, error) {
+	if len(ids) == 0 {
+		return nil, missingParameter("resourceIdSet")
+	}
 	c.Event.RequestParameters = tagEventParameters(ids, tags)
 	request := tagMap(tags)
 	var needs []api.Need

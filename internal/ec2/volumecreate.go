@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/launch"
 	"github.com/keyturn/keyturn/internal/store"
 )
 
@@ -171,7 +172,7 @@ func (s *Service) finishVolume(c *api.Call, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if err := s.fillVolume(c, &v); err != nil {
+	if err := s.fillVolume(c, &v, launch.CreateVolume); err != nil {
 		if errorCode(err) == "" {
 			return err // ours, not an answer: the task runs again
 		}

@@ -132,10 +132,11 @@ func resolveKey(c *api.Call, reference string) (arn string, managed bool, err er
 }
 
 // fillVolume does what making an encrypted volume takes of KMS, in the name of
-// the call's caller, and sets the volume's key and data key. An unencrypted
+// the call's caller, and sets the volume's key and data key. What it takes is
+// launch.CreateVolume's to say, or launch.RunVolume's. An unencrypted
 // volume takes nothing. An error is KMS's own, or that of a snapshot that is
 // gone. The volume is not stored.
-func (s *Service) fillVolume(c *api.Call, v *volume) error {
+func (s *Service) fillVolume(c *api.Call, v *volume, steps func(launch.Site, launch.Volume) []launch.Step) error {
 	var source *launch.Source
 	var wrapped []byte
 	if v.Snapshot != "" {
@@ -157,7 +158,7 @@ func (s *Service) fillVolume(c *api.Call, v *volume) error {
 	if source == nil || source.Key != key {
 		v.Lineage = c.NewUUID()
 	}
-	done, err := s.perform(c, launch.CreateVolume(siteOf(c), launch.Volume{ID: v.ID, Key: key, Source: source}), wrapped)
+	done, err := s.perform(c, steps(siteOf(c), launch.Volume{ID: v.ID, Key: key, Source: source}), wrapped)
 	// The grant under which EBS itself worked is of no use afterwards, whether
 	// the work was finished or not.
 	if retired := s.retire(c, done); err == nil {
