@@ -15,6 +15,10 @@ import (
 // authorize decides everything that an operation needs. It is the only place
 // that does. No answer means deny.
 func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
+	policies, err := c.policies(call, op)
+	if err != nil {
+		return err
+	}
 	needs, err := op.Needs(call, in)
 	if err != nil {
 		return err
@@ -24,10 +28,6 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 	}
 	if len(needs) == 0 {
 		return nil
-	}
-	policies, err := c.policies(call)
-	if err != nil {
-		return err
 	}
 	global := globalContext(call)
 	for _, n := range needs {
@@ -39,12 +39,12 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 	return nil
 }
 
-// policies gathers what belongs to the caller. A principal that is gone has
-// none, and so may do nothing.
-func (c *Cloud) policies(call *api.Call) (access.Policies, error) {
+// policies gathers what belongs to the caller. A principal that is gone is
+// nobody: its credentials are refused, whatever a resource's policy says.
+func (c *Cloud) policies(call *api.Call, op *operation) (access.Policies, error) {
 	p, err := c.iam.Identity(call.Tx, &call.Caller)
 	if errors.Is(err, store.ErrNotFound) {
-		return access.Policies{}, nil
+		return access.Policies{}, authError(op.wire.Service(), unknownKey)
 	}
 	return p, err
 }

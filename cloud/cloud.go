@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -33,6 +32,7 @@ type Cloud struct {
 	sts *sts.Service
 
 	keys *sigv4.KeyCache
+	uses *uses
 
 	rootID, rootSecret string
 
@@ -65,7 +65,7 @@ func New(options ...Option) (*Cloud, error) {
 	if !accountID.MatchString(set.account) {
 		return nil, fmt.Errorf("cloud: account %q is not 12 digits", set.account)
 	}
-	c := &Cloud{set: set, keys: sigv4.NewKeyCache()}
+	c := &Cloud{set: set, keys: sigv4.NewKeyCache(), uses: newUses()}
 	if err := c.open(); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (c *Cloud) lookup(service, name string) (*operation, bool) {
 	return op, ok
 }
 
-// Register binds every operation of a service to its wire model. A mismatch
+// register binds every operation of a service to its wire model. A mismatch
 // between the SDK's types and the model is a programming error.
 func (c *Cloud) register(s api.Service) error {
 	model, ok := wire.Lookup(s.Name())
@@ -136,6 +136,3 @@ func (c *Cloud) register(s api.Service) error {
 	}
 	return nil
 }
-
-// background is the context of work that no request waits for.
-func (c *Cloud) background() context.Context { return context.Background() }

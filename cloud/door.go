@@ -56,7 +56,7 @@ func (c *Cloud) dispatch(call *api.Call, op *operation, in any) (any, error) {
 	}
 	if op.Reads() || err != nil {
 		// Nothing of this is in the store: the trail is written by itself.
-		c.recorder.add(call.Context, p.events)
+		c.recorder.add(p.events)
 	}
 	if err != nil {
 		return nil, err

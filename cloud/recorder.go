@@ -35,8 +35,12 @@ func newRecorder(c *Cloud) *recorder {
 	return r
 }
 
-// write puts events into the transaction of the change they tell of.
+// write puts events into the transaction of the change they tell of, and with
+// them that their callers' keys and roles were used.
 func (r *recorder) write(tx store.Tx, events []event) error {
+	if err := r.cloud.uses.write(tx, r.cloud.iam, events); err != nil {
+		return err
+	}
 	for _, e := range events {
 		entries, err := e.entries()
 		if err != nil {
@@ -56,7 +60,7 @@ func (r *recorder) write(tx store.Tx, events []event) error {
 }
 
 // add hands over events that belong to no transaction.
-func (r *recorder) add(_ context.Context, events []event) {
+func (r *recorder) add(events []event) {
 	if len(events) == 0 {
 		return
 	}
@@ -117,7 +121,7 @@ func (r *recorder) commit(events []event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	return r.cloud.store.Update(r.cloud.background(), func(tx store.Tx) error {
+	return r.cloud.store.Update(context.Background(), func(tx store.Tx) error {
 		return r.write(tx, events)
 	})
 }

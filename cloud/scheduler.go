@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/store"
 )
 
@@ -54,6 +55,8 @@ type scheduler struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	unwatch func()
+	// trimmed is when the event history was last cut; the goroutine's own.
+	trimmed time.Time
 }
 
 // idleWait is how long the scheduler sleeps when nothing is due: long, since
@@ -61,7 +64,7 @@ type scheduler struct {
 const idleWait = time.Hour
 
 func newScheduler(c *Cloud) *scheduler {
-	ctx, cancel := context.WithCancel(c.background())
+	ctx, cancel := context.WithCancel(context.Background())
 	s := &scheduler{cloud: c, poke: make(chan struct{}, 1), cancel: cancel}
 	s.unwatch = c.store.Watch(func(keys []string) {
 		for _, k := range keys {
@@ -113,10 +116,10 @@ func (s *scheduler) run(ctx context.Context) {
 func (s *scheduler) next(ctx context.Context) (wait time.Duration, err error) {
 	row, ok, err := s.first(ctx)
 	if err != nil || !ok {
-		return idleWait, err
+		return idleWait, errors.Join(err, s.trim(ctx))
 	}
 	if d := row.Due.Sub(s.cloud.Now()); d > 0 {
-		return min(d, idleWait), nil
+		return min(d, idleWait), s.trim(ctx)
 	}
 	return 0, s.do(ctx, row)
 }
@@ -130,6 +133,21 @@ func (s *scheduler) first(ctx context.Context) (row taskRow, ok bool, err error)
 		return nil
 	})
 	return row, ok, err
+}
+
+// trimEvery is how often what has left the event history is removed.
+const trimEvery = 24 * time.Hour
+
+// trim removes events that are older than the history goes back.
+func (s *scheduler) trim(ctx context.Context) error {
+	now := s.cloud.Now()
+	if now.Sub(s.trimmed) < trimEvery {
+		return nil
+	}
+	s.trimmed = now
+	return s.cloud.store.Update(ctx, func(tx store.Tx) error {
+		return tx.TrimRecords("", now.Add(-cloudtrail.Retention))
+	})
 }
 
 // maxAttempts is how often a task that fails inside is tried.

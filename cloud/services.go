@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
@@ -67,7 +68,7 @@ func (c *Cloud) openRootUser() error {
 		return err
 	}
 	c.rootID, c.rootSecret = id, secret
-	return c.store.Update(c.background(), func(tx store.Tx) error {
+	return c.store.Update(context.Background(), func(tx store.Tx) error {
 		return c.iam.PutRootKey(tx, c.set.account, id, secret)
 	})
 }

@@ -98,3 +98,11 @@ func (u userIdentity) reduced() userIdentity {
 	}
 	return userIdentity{Type: "AWSAccount", PrincipalID: u.PrincipalID, AccountID: u.AccountID, InvokedBy: u.InvokedBy}
 }
+
+// issuer is the unique id of the role that a session is of, or empty.
+func (u userIdentity) issuer() string {
+	if u.SessionContext == nil || u.SessionContext.SessionIssuer == nil || u.SessionContext.SessionIssuer.Type != "Role" {
+		return ""
+	}
+	return u.SessionContext.SessionIssuer.PrincipalID
+}

@@ -2,11 +2,17 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
@@ -26,8 +32,10 @@ func TestAuthorizationIsTotal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	user := nobody(t, c)
+	given := walkInputs(t, c, user)
 	before := rows(t, c)
-	count := 0
+	denied, other := 0, []string{}
 	for service, ops := range c.operations {
 		for name, op := range ops {
 			full := service + ":" + name
@@ -37,39 +45,122 @@ func TestAuthorizationIsTotal(t *testing.T) {
 				}
 				continue
 			}
-			count++
-			if err := askAsNobody(c, op); err == nil {
+			err := askAsNobody(c, op, user, given)
+			if refused := new(deniedError); errors.As(err, &refused) {
+				denied++
+				continue
+			}
+			if err == nil {
 				t.Errorf("%s was carried out for a caller without permissions", full)
 			} else if code, status := describeError(err); status >= 500 {
 				t.Errorf("%s failed inside for a caller without permissions: %s: %v", full, code, err)
+			} else {
+				// What AWS checks before it authorizes: an id that names nothing, say.
+				other = append(other, full+" "+code)
 			}
 		}
 	}
 	if after := rows(t, c); !slices.Equal(before, after) {
 		t.Errorf("the store changed:\n%s\nwas\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
-	t.Logf("%d operations refused", count)
+	t.Logf("%d operations denied, %d refused for their input: %s", denied, len(other), strings.Join(other, ", "))
+	if len(other) > 0 {
+		t.Errorf("%d operations were refused before they were authorized", len(other))
+	}
 }
 
-// askAsNobody carries an operation out for a user that has no policies. The
-// model's constraints are passed over, so that it is the door that refuses.
-func askAsNobody(c *Cloud, op *operation) error {
-	call := &api.Call{
-		Context: context.Background(),
-		Caller: api.Caller{Principal: access.Principal{
-			Type: access.User, Partition: "aws", Account: DefaultAccount,
-			ARN: "arn:aws:iam::123456789012:user/nobody", UserID: "AIDANOBODYNOBODYNOBOD", Name: "nobody",
-		}},
+// askAsNobody asks for an operation in the name of a user that has no policies.
+// The model's constraints are passed over, so that it is the door that refuses.
+func askAsNobody(c *Cloud, op *operation, user access.Principal, given inputs) error {
+	call := walkCall(c, op, user)
+	in := reflect.New(op.in)
+	given.fill(in.Elem())
+	return c.store.Update(call.Context, func(tx store.Tx) error {
+		call.Tx, call.Door = tx, &passage{cloud: c}
+		return c.authorize(call, op, in.Interface())
+	})
+}
+
+// inputs are members' values by name: what a descriptor looks at before it can
+// tell what is asked for.
+type inputs map[string]any
+
+// fill sets the members that have a value of their type.
+func (given inputs) fill(in reflect.Value) {
+	for i := range in.NumField() {
+		value, ok := given[in.Type().Field(i).Name]
+		if !ok {
+			continue
+		}
+		v, f := reflect.ValueOf(value), in.Field(i)
+		switch {
+		case v.Type() == f.Type():
+			f.Set(v)
+		case f.Kind() == reflect.Pointer && v.CanConvert(f.Type().Elem()) && v.Kind() == f.Type().Elem().Kind():
+			f.Set(reflect.New(f.Type().Elem()))
+			f.Elem().Set(v.Convert(f.Type().Elem()))
+		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.String && v.Kind() == reflect.String:
+			f.Set(reflect.Append(f, v.Convert(f.Type().Elem())))
+		}
+	}
+}
+
+// walkInputs makes a key that nobody may use, and names things that need not be there.
+func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
+	t.Helper()
+	key := asRoot[kms.CreateKeyOutput](t, c, "kms", "CreateKey", &kms.CreateKeyInput{}).KeyMetadata
+	blob := asRoot[kms.EncryptOutput](t, c, "kms", "Encrypt", &kms.EncryptInput{KeyId: key.Arn, Plaintext: []byte("secret")}).CiphertextBlob
+	asRoot[kms.CreateAliasOutput](t, c, "kms", "CreateAlias", &kms.CreateAliasInput{AliasName: aws.String("alias/x"), TargetKeyId: key.KeyId})
+	role := asRoot[iam.CreateRoleOutput](t, c, "iam", "CreateRole", &iam.CreateRoleInput{
+		RoleName:                 aws.String("x"),
+		AssumeRolePolicyDocument: aws.String(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}`),
+	}).Role
+	grant := asRoot[kms.CreateGrantOutput](t, c, "kms", "CreateGrant", &kms.CreateGrantInput{
+		KeyId: key.KeyId, GranteePrincipal: role.Arn, Operations: []kmstypes.GrantOperation{kmstypes.GrantOperationDecrypt},
+	})
+	return inputs{
+		"KeyId": *key.KeyId, "TargetKeyId": *key.KeyId, "DestinationKeyId": *key.KeyId, "CiphertextBlob": blob,
+		"AliasName": "alias/x", "GranteePrincipal": user.ARN, "Operations": "Decrypt", "NumberOfBytes": int32(32),
+		"GrantId": *grant.GrantId, "RoleArn": *role.Arn, "RoleSessionName": "session",
+		"InstanceIds": "i-0123456789abcdef0", "Resources": "i-0123456789abcdef0", "ImageId": "ami-0123456789abcdef0",
+		"MinCount": int32(1), "MaxCount": int32(1),
+	}
+}
+
+// asRoot carries an operation out for the root user.
+func asRoot[Out any](t *testing.T, c *Cloud, service, name string, in any) *Out {
+	t.Helper()
+	op, ok := c.lookup(service, name)
+	if !ok {
+		t.Fatalf("%s:%s is not built", service, name)
+	}
+	root := access.Principal{
+		Type: access.Root, Partition: "aws", Account: DefaultAccount,
+		ARN: "arn:aws:iam::" + DefaultAccount + ":root", UserID: DefaultAccount,
+	}
+	out, err := c.dispatch(walkCall(c, op, root), op, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.(*Out)
+}
+
+func walkCall(c *Cloud, op *operation, p access.Principal) *api.Call {
+	return &api.Call{
+		Context: context.Background(), Caller: api.Caller{Principal: p},
 		Account: DefaultAccount, Region: "us-east-1", Partition: "aws",
 		Service: op.service, Operation: op.Name(), Now: c.Now(), RequestID: "walk",
 		Rand: c.set.random,
 	}
-	in := reflect.New(op.in).Interface()
-	run := c.store.Update
-	return run(call.Context, func(tx store.Tx) error {
-		call.Tx, call.Door = tx, &passage{cloud: c}
-		return c.authorize(call, op, in)
-	})
+}
+
+// nobody makes a user without policies.
+func nobody(t *testing.T, c *Cloud) access.Principal {
+	t.Helper()
+	u := asRoot[iam.CreateUserOutput](t, c, "iam", "CreateUser", &iam.CreateUserInput{UserName: aws.String("nobody")}).User
+	return access.Principal{
+		Type: access.User, Partition: "aws", Account: DefaultAccount, ARN: *u.Arn, UserID: *u.UserId, Name: *u.UserName,
+	}
 }
 
 // rows are the keys and values in the store, but for what time has due.
