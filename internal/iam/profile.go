@@ -59,6 +59,27 @@ func getProfile(tx store.Tx, s store.Scope, name string) (profile, error) {
 	return p, err
 }
 
+var _ api.InstanceProfiles = (*Service)(nil)
+
+// InstanceProfile finds an instance profile of the call's account for EC2, with
+// the ARN of the role in it, or returns store.ErrNotFound. It authorizes nothing.
+func (s *Service) InstanceProfile(c *api.Call, name string) (api.InstanceProfile, error) {
+	p, err := profiles.Get(c.Tx, c.Global(), rowID(name))
+	if err == nil && p.Name != name {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return api.InstanceProfile{}, err
+	}
+	out := api.InstanceProfile{ARN: arn(c, "instance-profile", p.Path, p.Name), ID: p.ID}
+	if p.Role == "" {
+		return out, nil
+	}
+	r, err := get(c.Tx, c.Global(), roles, "role", p.Role)
+	out.RoleARN = arn(c, "role", r.Path, r.Name)
+	return out, err
+}
+
 // onProfile is the target of an operation on an instance profile.
 func onProfile[In any](name func(*In) *string) func(*api.Call, *In) (target, error) {
 	return func(c *api.Call, in *In) (target, error) {
