@@ -37,7 +37,11 @@ func (c *Cloud) open() error {
 	c.sts = sts.New(root, c.iam)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
-	for _, s := range []api.Service{c.iam, c.sts, kms.New(root), ec2.New(), cloudtrail.New()} {
+	for _, s := range []api.Service{
+		c.iam, c.sts, cloudtrail.New(),
+		kms.New(root, kms.CheckPrincipals(c.iam)),
+		ec2.New().WithProfiles(c.iam),
+	} {
 		if err := c.register(s); err != nil {
 			return errors.Join(err, c.store.Close())
 		}
