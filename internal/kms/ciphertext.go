@@ -10,7 +10,7 @@ import (
 
 // A ciphertext is
 //
-//	version 1 byte | flags 1 | account 8 | key id 16 | key material id 32 | nonce 24 | sealed plaintext
+//	version 1 byte | flags 1 | account 8 | key id 16 | key material id 32 | nonce 28 | sealed plaintext
 //
 // Everything before the nonce is authenticated with the encryption context, so
 // a ciphertext is good for one key, one key material and one context only. The

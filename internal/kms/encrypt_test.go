@@ -2,7 +2,6 @@ package kms
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -14,34 +13,37 @@ import (
 	"github.com/keyturn/keyturn/internal/api"
 )
 
-// TestXAES holds the cipher against the vectors of its specification.
-func TestXAES(t *testing.T) {
+// TestMessagesHaveTheirOwnKeys: the salt, the nonce and the data all count.
+func TestMessagesHaveTheirOwnKeys(t *testing.T) {
 	t.Parallel()
-	nonce := []byte("ABCDEFGHIJKLMNOPQRSTUVWX")
-	for _, row := range []struct {
-		name     string
-		key      byte
-		aad      string
-		expected string
-	}{
-		{"key's top bit clear in K1", 1, "", "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"},
-		{"with associated data", 3, "c2sp.org/XAES-256-GCM", "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"},
-	} {
-		x, err := newXAES(bytes.Repeat([]byte{row.key}, materialSize))
-		if err != nil {
-			t.Fatal(err)
+	m, err := newMessageKeys(bytes.Repeat([]byte{1}, materialSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := bytes.Repeat([]byte{7}, nonceSize)
+	sealed, err := m.seal(nil, nonce, []byte("secret"), []byte("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plaintext, err := m.open(nonce, sealed, []byte("data")); err != nil || string(plaintext) != "secret" {
+		t.Errorf("opened %q, %v", plaintext, err)
+	}
+	for i := range nonceSize {
+		other := bytes.Clone(nonce)
+		other[i] ^= 1
+		if _, err := m.open(other, sealed, []byte("data")); err == nil {
+			t.Errorf("byte %d of the nonce does not count", i)
 		}
-		sealed, err := x.seal(nil, nonce, []byte("XAES-256-GCM"), []byte(row.aad))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := hex.EncodeToString(sealed); got != row.expected {
-			t.Errorf("%s: got %s, want %s", row.name, got, row.expected)
-		}
-		plaintext, err := x.open(nonce, sealed, []byte(row.aad))
-		if err != nil || string(plaintext) != "XAES-256-GCM" {
-			t.Errorf("%s: opened %q, %v", row.name, plaintext, err)
-		}
+	}
+	if _, err := m.open(nonce, sealed, []byte("atad")); err == nil {
+		t.Error("the data does not count")
+	}
+	other, err := newMessageKeys(bytes.Repeat([]byte{2}, materialSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.open(nonce, sealed, []byte("data")); err == nil {
+		t.Error("another material opens it")
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *Service) newMaterial(c *api.Call, keyID, arn string) (material, error) 
 func materialAAD(arn, id string) []byte { return []byte(arn + "|" + id) }
 
 // cipher gives the cipher of a key material.
-func (s *Service) cipher(arn string, m material) (*xaes, error) {
+func (s *Service) cipher(arn string, m material) (*messageKeys, error) {
 	if x := s.ciphers.get(m.Sealed); x != nil {
 		return x, nil
 	}
@@ -56,7 +56,7 @@ func (s *Service) cipher(arn string, m material) (*xaes, error) {
 		return nil, fmt.Errorf("kms: key material of %s: %w", arn, err)
 	}
 	defer clear(secret)
-	x, err := newXAES(secret)
+	x, err := newMessageKeys(secret)
 	if err != nil {
 		return nil, err
 	}
@@ -125,21 +125,21 @@ func additional(head []byte, context map[string]string) []byte {
 // used for another material than the one that was read.
 type cipherCache struct {
 	mu      sync.RWMutex
-	entries map[string]*xaes
+	entries map[string]*messageKeys
 }
 
-// maxCiphers bounds the cache; each entry is about 600 bytes.
+// maxCiphers bounds the cache; each entry is about 100 bytes.
 const maxCiphers = 1024
 
-func newCipherCache() *cipherCache { return &cipherCache{entries: make(map[string]*xaes)} }
+func newCipherCache() *cipherCache { return &cipherCache{entries: make(map[string]*messageKeys)} }
 
-func (cc *cipherCache) get(sealed []byte) *xaes {
+func (cc *cipherCache) get(sealed []byte) *messageKeys {
 	cc.mu.RLock()
 	defer cc.mu.RUnlock()
 	return cc.entries[string(sealed)]
 }
 
-func (cc *cipherCache) put(sealed []byte, x *xaes) {
+func (cc *cipherCache) put(sealed []byte, x *messageKeys) {
 	cc.mu.Lock()
 	defer cc.mu.Unlock()
 	if len(cc.entries) >= maxCiphers {

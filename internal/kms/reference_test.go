@@ -145,7 +145,7 @@ func TestCachesAreBounded(t *testing.T) {
 	t.Parallel()
 	cc, pc := newCipherCache(), newPolicyCache()
 	for i := range maxCiphers + 10 {
-		cc.put([]byte{byte(i), byte(i >> 8)}, &xaes{})
+		cc.put([]byte{byte(i), byte(i >> 8)}, &messageKeys{})
 	}
 	for i := range maxPolicies + 10 {
 		text := statement(`"*"`, "kms:a"+strings.Repeat("b", i))
