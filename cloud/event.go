@@ -88,6 +88,9 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 		if e.RequestParameters == nil {
 			e.RequestParameters = op.wire.EventParameters(in)
 		}
+		for _, name := range unrecorded {
+			delete(e.RequestParameters, name)
+		}
 	}
 	if call.Via != nil {
 		e.VPCEndpointID, e.VPCEndpointAccountID = launch.Internal, launch.Internal
@@ -100,14 +103,22 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 		e.fail(err)
 		return e
 	}
-	if !e.ReadOnly {
-		e.ResponseElements = call.Event.ResponseElements
-		if e.ResponseElements == nil {
-			e.ResponseElements = op.wire.EventResponse(out)
-		}
+	// Reads show no answer, save where a service says what: AssumeRole is
+	// read-only to CloudTrail, and its event names the credentials given out.
+	e.ResponseElements = call.Event.ResponseElements
+	if e.ResponseElements == nil && !e.ReadOnly {
+		e.ResponseElements = op.wire.EventResponse(out)
 	}
 	return e
 }
+
+// unrecorded are parameters that would be good for something in the wrong
+// hands, though the model calls them no secrets.
+var unrecorded = []string{"tokenCode", "grantTokens"}
+
+// accessDenied is the error code of the JSON services, where CloudTrail writes
+// AccessDenied as for all others.
+const accessDenied = "AccessDeniedException"
 
 // maxErrorMessage is CloudTrail's limit on errorMessage, in bytes.
 const maxErrorMessage = 1024
@@ -115,15 +126,13 @@ const maxErrorMessage = 1024
 // fail turns the event into that of a failed call.
 func (e *event) fail(err error) {
 	code, message := wire.Code(err)
-	var denial *deniedError
-	denied := errors.As(err, &denial)
+	denied := code == accessDenied
 	switch {
 	case e.ec2Prefix && isServerFault(err):
 		code = "Server." + code
 	case e.ec2Prefix:
 		code = "Client." + code
 	case denied:
-		// The API says AccessDeniedException, the trail AccessDenied.
 		code = "AccessDenied"
 	}
 	if len(message) > maxErrorMessage {

@@ -33,7 +33,7 @@ type sessionIssuer struct {
 	PrincipalID string `json:"principalId"`
 	ARN         string `json:"arn"`
 	AccountID   string `json:"accountId"`
-	UserName    string `json:"userName"`
+	UserName    string `json:"userName,omitempty"`
 }
 
 type sessionAttributes struct {
@@ -65,13 +65,8 @@ func identityOf(call *api.Call) userIdentity {
 	if call.Caller.InScopeOf != "" {
 		u.InScopeOf = &inScopeOf{IssuerType: "AWS::EC2::Instance", CredentialsIssuedTo: call.Caller.InScopeOf}
 	}
-	if p.Type == access.RoleSession {
-		u.SessionContext = &sessionContext{
-			SessionIssuer: &sessionIssuer{
-				Type: "Role", PrincipalID: p.RoleID, ARN: p.RoleARN, AccountID: p.Account, UserName: roleName(p.RoleARN),
-			},
-			SourceIdentity: call.Caller.SourceIdentity,
-		}
+	if issuer := issuerOf(&call.Caller); issuer != nil {
+		u.SessionContext = &sessionContext{SessionIssuer: issuer, SourceIdentity: call.Caller.SourceIdentity}
 	}
 	if !call.Caller.IssuedAt.IsZero() {
 		if u.SessionContext == nil {
@@ -85,7 +80,22 @@ func identityOf(call *api.Call) userIdentity {
 	return u
 }
 
-// roleName is the last part of a role's ARN.
+// issuerOf is whose session a caller's is: a role's, or that of the user who
+// asked for a federated user's credentials; nil if the caller is no such session.
+func issuerOf(c *api.Caller) *sessionIssuer {
+	p := c.Principal
+	switch {
+	case p.Type == access.RoleSession:
+		return &sessionIssuer{Type: "Role", PrincipalID: p.RoleID, ARN: p.RoleARN, AccountID: p.Account, UserName: roleName(p.RoleARN)}
+	case p.Type != access.FederatedUser:
+		return nil
+	case c.IssuerID == p.Account:
+		return &sessionIssuer{Type: string(access.Root), PrincipalID: p.Account, ARN: p.UserARN, AccountID: p.Account}
+	}
+	return &sessionIssuer{Type: string(access.User), PrincipalID: c.IssuerID, ARN: p.UserARN, AccountID: p.Account, UserName: roleName(p.UserARN)}
+}
+
+// roleName is the last part of a role's or a user's ARN.
 func roleName(arn string) string {
 	return arn[strings.LastIndexByte(arn, '/')+1:]
 }

@@ -220,9 +220,8 @@ func fill(r io.Reader, b []byte) {
 // eventTime is a time as CloudTrail shows it in the answers of STS.
 func eventTime(t time.Time) string { return t.UTC().Format("Jan 2, 2006, 3:04:05 PM") }
 
-// credentialsElement is what an event shows of credentials: never the secret.
+// credentialsElement is what an event shows of credentials: enough to find the
+// calls made with them, and neither the secret nor the token it is sealed in.
 func credentialsElement(k *types.Credentials) map[string]any {
-	return map[string]any{
-		"accessKeyId": *k.AccessKeyId, "sessionToken": *k.SessionToken, "expiration": eventTime(*k.Expiration),
-	}
+	return map[string]any{"accessKeyId": *k.AccessKeyId, "expiration": eventTime(*k.Expiration)}
 }
