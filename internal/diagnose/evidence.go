@@ -1,0 +1,172 @@
+package diagnose
+
+import (
+	"strings"
+	"time"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// Evidence is everything that a diagnosis stands on. Gather reads it from an
+// account; Judge needs nothing else.
+type Evidence struct {
+	Site     launch.Site
+	Instance Instance
+	// Volumes are the instance's; of a failed launch, those that it asked for.
+	Volumes []Volume
+	// Keys are those of the volumes, in that order, each once.
+	Keys []Key
+	// Start, Denied and Stop are nil where the trail has no such event.
+	Start, Denied, Stop *Event
+	// Caller is who started the instance, nil if nobody could tell.
+	Caller *Caller
+	Unread []Unread
+}
+
+// Key is a KMS key as the account shows it. What is empty could not be read.
+type Key struct {
+	Source string `json:"source"`
+	ARN    string `json:"arn"`
+	// Manager is AWS or CUSTOMER.
+	Manager     string   `json:"manager,omitempty"`
+	State       string   `json:"state,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Aliases     []string `json:"aliases,omitempty"`
+	Origin      string   `json:"origin,omitempty"`
+	// Deletion is when a key that is pending deletion goes.
+	Deletion *time.Time `json:"deletion,omitempty"`
+	// Missing: KMS knows no such key.
+	Missing bool `json:"missing,omitempty"`
+	// Foreign: the key is another account's.
+	Foreign bool `json:"foreign,omitempty"`
+
+	// Policy is the key policy, nil if it could not be read.
+	Policy *access.Document `json:"-"`
+	// Grants are those that bear on a launch.
+	Grants []access.Grant `json:"-"`
+}
+
+// Name is the key's ARN with its first alias, for people.
+func (k Key) Name() string {
+	if len(k.Aliases) == 0 {
+		return k.ARN
+	}
+	return k.ARN + " (" + k.Aliases[0] + ")"
+}
+
+// Event is a CloudTrail event, cut down to what a diagnosis looks at.
+type Event struct {
+	Source       string    `json:"source"`
+	ID           string    `json:"id"`
+	Name         string    `json:"name"`
+	Time         time.Time `json:"time"`
+	ErrorCode    string    `json:"errorCode,omitempty"`
+	ErrorMessage string    `json:"errorMessage,omitempty"`
+	// Principal is the ARN of userIdentity; InvokedBy the service that called
+	// in its name.
+	Principal string `json:"principal"`
+	InvokedBy string `json:"invokedBy,omitempty"`
+	// Key is the KMS key's ARN, where the event tells it.
+	Key string `json:"key,omitempty"`
+
+	identity identity
+	request  map[string]any
+	response map[string]any
+}
+
+// Caller is who called EC2.
+type Caller struct {
+	// Source says what told: the denied event, the start's event, or the command
+	// line; and the call that read it.
+	Source string `json:"source"`
+	// Type is IAMUser, AssumedRole, FederatedUser or Root.
+	Type string `json:"type"`
+	ARN  string `json:"arn"`
+	// Role is the ARN of an assumed role.
+	Role string `json:"role,omitempty"`
+	// Policies names the identity policies that were read.
+	Policies []string `json:"policies"`
+	Boundary string   `json:"boundary,omitempty"`
+
+	Principal access.Principal  `json:"-"`
+	Identity  []access.Document `json:"-"`
+	Limit     *access.Document  `json:"-"` // the permissions boundary
+	// Session are the session policies, where the trail has the AssumeRole event.
+	Session    []access.Document `json:"-"`
+	HasSession bool              `json:"-"`
+	// Context holds condition keys that the event tells about the caller.
+	Context access.Context `json:"-"`
+}
+
+// Unread is something that could not be read.
+type Unread struct {
+	// What is missing: "key policy of arn:…".
+	What string `json:"what"`
+	// Call is the API operation, and the permission that it needs.
+	Call string `json:"call"`
+	// Why is the API's answer.
+	Why string `json:"why"`
+	// Denied: a permission is missing, Call.
+	Denied bool `json:"denied"`
+
+	// layer and key say what decisions it bears on; an empty key means all.
+	layer access.Layer
+	key   string
+}
+
+// key finds a key by its ARN.
+func (e *Evidence) key(arn string) *Key {
+	for i := range e.Keys {
+		if e.Keys[i].ARN == arn {
+			return &e.Keys[i]
+		}
+	}
+	return nil
+}
+
+// volume finds a volume by its id.
+func (e *Evidence) volume(id string) *Volume {
+	for i := range e.Volumes {
+		if e.Volumes[i].ID == id {
+			return &e.Volumes[i]
+		}
+	}
+	return nil
+}
+
+// clone copies what a fix may change.
+func (e *Evidence) clone() *Evidence {
+	c := *e
+	c.Keys = append([]Key(nil), e.Keys...)
+	if e.Caller != nil {
+		caller := *e.Caller
+		caller.Identity = append([]access.Document(nil), caller.Identity...)
+		caller.Session = append([]access.Document(nil), caller.Session...)
+		c.Caller = &caller
+	}
+	return &c
+}
+
+// launching tells whether the instance failed while it was new: then its
+// volumes were to be made first.
+func (e *Evidence) launching() bool {
+	return e.Instance.State == "terminated" || e.Instance.State == "shutting-down"
+}
+
+// name words a volume for people: "root volume vol-… (/dev/xvda)".
+func (v Volume) name() string {
+	var b strings.Builder
+	if v.Root {
+		b.WriteString("root volume")
+	} else {
+		b.WriteString("data volume")
+	}
+	if v.ID != "" {
+		b.WriteString(" " + v.ID)
+	}
+	if v.Device != "" {
+		b.WriteString(" (" + v.Device + ")")
+	}
+	return b.String()
+}

@@ -1,0 +1,202 @@
+package diagnose
+
+import "time"
+
+// Version is the version of the report's JSON form (docs/diagnose-json.md). It
+// changes when a field goes or changes its meaning, not when one is added.
+const Version = 1
+
+// Outcome is the end of a diagnosis.
+type Outcome string
+
+// The outcomes.
+const (
+	// NothingWrong: the instance runs, or nothing stands in the way of a start.
+	NothingWrong Outcome = "nothing-wrong"
+	// CauseFound: the report has the cause.
+	CauseFound Outcome = "cause-found"
+	// NoConclusion: Report.Summary says why, Report.Unread what would settle it.
+	NoConclusion Outcome = "no-conclusion"
+)
+
+// Report is the result of a diagnosis. Its JSON form is stable.
+type Report struct {
+	Version int     `json:"version"`
+	Outcome Outcome `json:"outcome"`
+	// Summary is the outcome as one sentence.
+	Summary string `json:"summary"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+
+	// The chain of evidence, in the order of looking.
+	Instance Instance `json:"instance"`
+	Volumes  []Volume `json:"volumes"`
+	Keys     []Key    `json:"keys"`
+	// Start is the call that started or launched the instance last, nil if the
+	// trail has none.
+	Start *Event `json:"start"`
+	// Denied is the event of the request that failed, nil if the trail has none.
+	Denied *Event `json:"denied"`
+	// Stop is the call that stopped or terminated the instance, where that is the cause.
+	Stop   *Event  `json:"stop"`
+	Caller *Caller `json:"caller"`
+	// Unread is what could not be read, and the permission that was missing.
+	Unread []Unread `json:"unread"`
+
+	Cause *Cause `json:"cause"`
+	// Further are causes that show once the first is out of the way.
+	Further []Cause `json:"further"`
+	Fixes   []Fix   `json:"fixes"`
+	Proof   *Proof  `json:"proof"`
+}
+
+// Cause is what is wrong.
+type Cause struct {
+	Kind CauseKind `json:"kind"`
+	// Sentence says it in one sentence.
+	Sentence string `json:"sentence"`
+	// Layer is the kind of policy that stands in the way, in AWS's words, empty
+	// where it is none.
+	Layer string `json:"layer,omitempty"`
+	// Statement is the statement that denied, or that nearly allowed.
+	Statement *Statement `json:"statement,omitempty"`
+	// Action and Principal are the request that fails: who may not do what.
+	Action    string `json:"action,omitempty"`
+	Principal string `json:"principal,omitempty"`
+	// Keys are the ARNs of the keys concerned, Volumes the ids of the volumes.
+	Keys    []string `json:"keys,omitempty"`
+	Volumes []string `json:"volumes,omitempty"`
+	// Agreement tells how the denied event's own words compare with the
+	// evaluation.
+	Agreement Agreement `json:"agreement,omitempty"`
+	// Note adds what a person should know.
+	Note string `json:"note,omitempty"`
+}
+
+// Agreement compares the evaluation with the words of the denied event.
+type Agreement string
+
+// The ways to compare.
+const (
+	// Agrees: the event names the layer that the evaluation names.
+	Agrees Agreement = "agrees"
+	// Silent: the event names no layer; older messages have no ending.
+	Silent Agreement = "event-names-no-layer"
+	// EvaluationOnly: no event was found.
+	EvaluationOnly Agreement = "evaluation-only"
+	// EventOnly: the event names a layer that could not be read.
+	EventOnly Agreement = "event-only"
+	// Differs: the event names another layer: something changed since.
+	Differs Agreement = "differs"
+)
+
+// Statement is a place in a policy document.
+type Statement struct {
+	Document string `json:"document"`
+	ARN      string `json:"arn,omitempty"`
+	// Index counts from 0.
+	Index  int    `json:"index"`
+	Sid    string `json:"sid,omitempty"`
+	Line   int    `json:"line"`
+	Effect string `json:"effect"`
+	// Failed is the element that kept the statement from applying, empty where
+	// it applied.
+	Failed string `json:"failed,omitempty"`
+}
+
+// Fix is one change that repairs a cause.
+type Fix struct {
+	Kind  FixKind `json:"kind"`
+	Title string  `json:"title"`
+	// Document is the policy or the statement to add, as JSON text; empty where
+	// the fix is none.
+	Document string `json:"document,omitempty"`
+	// Commands are AWS CLI command lines for a POSIX shell.
+	Commands []string `json:"commands"`
+	// Target is the ARN of what is changed.
+	Target string `json:"target"`
+	// Alternative: it may be applied instead of the fix before it.
+	Alternative bool `json:"alternative,omitempty"`
+	// Note says what to consider.
+	Note string `json:"note,omitempty"`
+
+	apply func(*Evidence)
+}
+
+// FixKind is the kind of a fix.
+type FixKind string
+
+// The kinds of fix.
+const (
+	IAMPolicyFix     FixKind = "iam-policy"
+	PolicyEditFix    FixKind = "policy-edit"
+	BoundaryFix      FixKind = "permissions-boundary"
+	SessionPolicyFix FixKind = "session-policy"
+	KeyPolicyFix     FixKind = "key-policy-statement"
+	CommandFix       FixKind = "command"
+)
+
+// Proof is the evaluation of every request with the fixes in place.
+type Proof struct {
+	// Sufficient: every request of the start is allowed.
+	Sufficient bool    `json:"sufficient"`
+	Steps      []Check `json:"steps"`
+	// Others are requests that the fix must not open.
+	Others []Check `json:"others"`
+}
+
+// Check is one request of a proof.
+type Check struct {
+	Action    string `json:"action"`
+	Principal string `json:"principal"`
+	Key       string `json:"key"`
+	Volume    string `json:"volume,omitempty"`
+	// What says which request it is, in words.
+	What   string `json:"what"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// ExitCode is the command's: 0 nothing wrong, 1 a cause found, 2 no conclusion.
+func (r *Report) ExitCode() int {
+	switch r.Outcome {
+	case NothingWrong:
+		return 0
+	case CauseFound:
+		return 1
+	}
+	return 2
+}
+
+// Instance is the instance as EC2 describes it.
+type Instance struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	State  string `json:"state"`
+	// StateReason and TransitionReason are EC2's words. They do not tell a
+	// key's state from a missing permission.
+	StateReason      Reason     `json:"stateReason"`
+	TransitionReason string     `json:"transitionReason,omitempty"`
+	Launched         *time.Time `json:"launched,omitempty"`
+	Image            string     `json:"image,omitempty"`
+	RootDevice       string     `json:"rootDevice,omitempty"`
+	Zone             string     `json:"zone,omitempty"`
+}
+
+// Reason is an instance's StateReason.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Volume is an attached volume, or one that a launch asked for.
+type Volume struct {
+	Source    string `json:"source"`
+	ID        string `json:"id,omitempty"`
+	Device    string `json:"device"`
+	Root      bool   `json:"root"`
+	Encrypted bool   `json:"encrypted"`
+	// Key is the KMS key's ARN.
+	Key      string `json:"key,omitempty"`
+	Snapshot string `json:"snapshot,omitempty"`
+}
