@@ -1,11 +1,6 @@
 package iam
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/internal/store"
@@ -74,12 +69,8 @@ func size(text string) int {
 
 // checkManaged checks the document of a managed policy.
 func checkManaged(text string) error {
-	p, err := checkIdentity(text)
-	if err != nil {
-		return err
-	}
-	if p.Version() != policy.Version2012 {
-		return malformed("Policy document must be version 2012-10-17 or greater.")
+	if _, err := policy.Load([]byte(text), policy.ManagedPolicy); err != nil {
+		return malformed(err.Error())
 	}
 	if size(text) > managedMax {
 		return quota("PolicySize", managedMax)
@@ -87,143 +78,11 @@ func checkManaged(text string) error {
 	return nil
 }
 
-// checkIdentity checks a document that says what its holder may do (IAM guide,
-// "Grammar of the IAM JSON policy language").
+// checkIdentity checks a document that says what its holder may do.
 func checkIdentity(text string) (*policy.Policy, error) {
-	p, err := policy.Parse([]byte(text))
-	if err != nil || p.Len() == 0 {
-		return nil, malformed("Syntax errors in policy.")
-	}
-	if err := checkSids(p); err != nil {
-		return nil, err
-	}
-	for i := range p.Len() {
-		s := p.Statement(i)
-		if hasElement(s, policy.PrincipalElement) || hasElement(s, policy.NotPrincipalElement) {
-			return nil, malformed("Policy document should not specify a principal.")
-		}
-		if err := checkActions(s); err != nil {
-			return nil, err
-		}
-		resources := slices.Concat(s.Resources(), s.NotResources())
-		if len(resources) == 0 {
-			return nil, malformed("Policy statement must contain resources.")
-		}
-		for _, r := range resources {
-			if err := checkResource(r); err != nil {
-				return nil, err
-			}
-		}
+	p, err := policy.Load([]byte(text), policy.IdentityPolicy)
+	if err != nil {
+		return nil, malformed(err.Error())
 	}
 	return p, nil
-}
-
-func hasElement(s *policy.Statement, e policy.Element) bool {
-	_, has := s.ElementPosition(e)
-	return has
-}
-
-var sidPattern = regexp.MustCompile(`^[0-9A-Za-z]*$`)
-
-func checkSids(p *policy.Policy) error {
-	seen := make(map[string]bool)
-	for i := range p.Len() {
-		sid := p.Statement(i).Sid()
-		if !sidPattern.MatchString(sid) {
-			return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
-		}
-		if sid != "" && seen[sid] {
-			return malformed("Statement IDs (SID) in a single policy must be unique.")
-		}
-		seen[sid] = true
-	}
-	return nil
-}
-
-var vendorPattern = regexp.MustCompile(`^[a-zA-Z0-9-]+$`)
-
-func checkActions(s *policy.Statement) error {
-	actions := slices.Concat(s.Actions(), s.NotActions())
-	if len(actions) == 0 {
-		return malformed("Policy statement must contain actions.")
-	}
-	for _, a := range actions {
-		vendor, rest, prefaced := strings.Cut(a, ":")
-		switch {
-		case a == "*":
-		case !prefaced:
-			return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
-		case strings.Contains(rest, ":"):
-			return malformed("Actions/Condition can contain only one colon.")
-		case !vendorPattern.MatchString(vendor):
-			return malformed("Vendor " + vendor + " is not valid")
-		}
-	}
-	for _, c := range s.Conditions() {
-		if !strings.Contains(c.Key, ":") {
-			return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
-		}
-	}
-	return nil
-}
-
-// iamPaths are the kinds of resource that an IAM ARN may name.
-var iamPaths = []string{
-	"user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/",
-	"policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/",
-}
-
-func checkResource(r string) error {
-	if r == "*" {
-		return nil
-	}
-	if !strings.HasPrefix(r, "arn:") && r != "arn" {
-		return malformed(`Resource ` + r + ` must be in ARN format or "*".`)
-	}
-	part := strings.SplitN(r, ":", 6)
-	if len(part) > 1 && !partitionPattern.MatchString(part[1]) {
-		return malformed(fmt.Sprintf("Partition %q is not valid for resource %q.", part[1], r))
-	}
-	if len(part) < 3 {
-		return malformed(`Resource vendor must be fully qualified and cannot contain regexes.`)
-	}
-	if strings.ContainsAny(part[2], "*?") || part[2] == "" {
-		return malformed("Resource vendor must be fully qualified and cannot contain regexes.")
-	}
-	if len(part) < 6 {
-		if strings.HasSuffix(r, "*") {
-			return nil // "arn:aws:s3:*" stands for all that follows
-		}
-		return malformed("The policy failed legacy parsing")
-	}
-	if part[2] != "iam" {
-		return nil
-	}
-	return checkIAMResource(r, part[3], part[5])
-}
-
-func checkIAMResource(r, region, path string) error {
-	if region != "" {
-		return malformed("IAM resource " + r + " cannot contain region information.")
-	}
-	if path == "root" || path != "" && strings.ContainsAny(path[:1], "*?$") {
-		return nil
-	}
-	for _, p := range iamPaths {
-		if strings.HasPrefix(path, p) || strings.HasSuffix(path, "*") && strings.HasPrefix(p, strings.TrimSuffix(path, "*")) {
-			return nil
-		}
-	}
-	return malformed("IAM resource path must either be \"*\" or start with " + strings.Join(iamPaths, ", ") + ".")
-}
-
-var partitionPattern = regexp.MustCompile(`^(aws(-[a-z]+)*|\*)$`)
-
-// syntaxError is AWS's word for a trust policy that cannot be read.
-func syntaxError(text string, err error) error {
-	var parse *policy.ParseError
-	if !json.Valid([]byte(text)) || !errors.As(err, &parse) {
-		return malformed("This policy contains invalid Json")
-	}
-	return malformed("Syntax errors in policy.")
 }

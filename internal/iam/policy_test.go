@@ -231,6 +231,8 @@ func TestDocumentsAreChecked(t *testing.T) {
 		"a resource that is no ARN":    {statement(`{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}`), `Resource bucket must be in ARN format or "*".`},
 		"a partition that is not":      {statement(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:cloud:s3:::b"}`), `Partition "cloud" is not valid for resource "arn:cloud:s3:::b".`},
 		"a wildcard for the service":   {statement(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:*:::b"}`), "Resource vendor must be fully qualified and cannot contain regexes."},
+		"S3 in a region":               {statement(`{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:eu-west-1::b"}`), "Resource arn:aws:s3:eu-west-1::b can not contain region information."},
+		"a date that is none":          {statement(`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"DateLessThan":{"aws:CurrentTime":"soon"}}}`), "The policy failed legacy parsing"},
 		"IAM in a region":              {statement(`{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam:us-east-1:123456789012:user/x"}`), "IAM resource arn:aws:iam:us-east-1:123456789012:user/x cannot contain region information."},
 		"a principal":                  {statement(`{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}`), "Policy document should not specify a principal."},
 		"a Sid twice":                  {statement(`{"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"}`), "Statement IDs (SID) in a single policy must be unique."},

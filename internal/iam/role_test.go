@@ -64,18 +64,21 @@ func TestTrustPolicyIsChecked(t *testing.T) {
 	w := newWorld(t)
 	w.newUser("test")
 	for rule, row := range map[string]struct{ document, message string }{
-		"no JSON":                {`{`, "This policy contains invalid Json"},
-		"a key twice":            {`{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}`, "Syntax errors in policy."},
-		"no such effect":         {strings.Replace(trusting(`"*"`), "Allow", "allow", 1), "Syntax errors in policy."},
-		"a resource":             {strings.Replace(trusting(`"*"`), `"Action"`, `"Resource":"*","Action"`, 1), "Has prohibited field Resource"},
-		"no principal":           {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole"}]}`, "Missing required field Principal"},
-		"no action":              {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}]}`, "Missing required field Action"},
-		"another service":        {strings.Replace(trusting(`"*"`), "sts:AssumeRole", "s3:GetObject", 1), "AssumeRole policy may only specify STS AssumeRole actions."},
-		"a user that is not":     {trusting(`{"AWS":"arn:aws:iam::123456789012:user/nobody"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:user/nobody"`},
-		"a user of another path": {trusting(`{"AWS":"arn:aws:iam::123456789012:user/dev/test"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:user/dev/test"`},
-		"a group":                {trusting(`{"AWS":"arn:aws:iam::123456789012:group/test"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:group/test"`},
-		"an id of nobody":        {trusting(`{"AWS":"AIDAAAAAAAAAAAAAAAAAA"}`), `Invalid principal in policy: "AWS":"AIDAAAAAAAAAAAAAAAAAA"`},
-		"no service":             {trusting(`{"Service":"ec2"}`), `Invalid principal in policy: "SERVICE":"ec2"`},
+		"no JSON":                               {`{`, "This policy contains invalid Json"},
+		"a key twice":                           {`{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}`, "This policy contains invalid Json"},
+		"no such effect":                        {strings.Replace(trusting(`"*"`), "Allow", "allow", 1), "Syntax errors in policy."},
+		"a resource":                            {strings.Replace(trusting(`"*"`), `"Action"`, `"Resource":"*","Action"`, 1), "Has prohibited field Resource"},
+		"no principal":                          {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole"}]}`, "Missing required field Principal"},
+		"no action":                             {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}]}`, "Policy statement must contain actions."},
+		"an action of STS that assumes no role": {strings.Replace(trusting(`"*"`), "sts:AssumeRole", "sts:GetSessionToken", 1), "AssumeRole policy may only specify STS AssumeRole actions."},
+		"everybody but some":                    {strings.Replace(trusting(`{"AWS":"*"}`), "Principal", "NotPrincipal", 1), "Has prohibited field NotPrincipal"},
+		"no principal in the list":              {trusting(`{"AWS":[]}`), "Missing required field Principal cannot be empty!"},
+		"another service":                       {strings.Replace(trusting(`"*"`), "sts:AssumeRole", "s3:GetObject", 1), "AssumeRole policy may only specify STS AssumeRole actions."},
+		"a user that is not":                    {trusting(`{"AWS":"arn:aws:iam::123456789012:user/nobody"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:user/nobody"`},
+		"a user of another path":                {trusting(`{"AWS":"arn:aws:iam::123456789012:user/dev/test"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:user/dev/test"`},
+		"a group":                               {trusting(`{"AWS":"arn:aws:iam::123456789012:group/test"}`), `Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:group/test"`},
+		"an id of nobody":                       {trusting(`{"AWS":"AIDAAAAAAAAAAAAAAAAAA"}`), `Invalid principal in policy: "AWS":"AIDAAAAAAAAAAAAAAAAAA"`},
+		"no service":                            {trusting(`{"Service":"ec2"}`), `Invalid principal in policy: "SERVICE":"ec2"`},
 	} {
 		w.fails("CreateRole", &awsiam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: &row.document}, "MalformedPolicyDocument", row.message)
 		if t.Failed() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -31,41 +30,14 @@ func isAccount(s string) bool { return accountPattern.MatchString(s) }
 // newTrust checks a trust policy and returns the form to keep, in which the
 // users and roles that it names stand as their unique ids.
 func (s *Service) newTrust(c *api.Call, text string) (string, error) {
-	p, err := policy.Parse([]byte(text))
-	if err != nil || p.Len() == 0 {
-		return "", syntaxError(text, err)
-	}
-	if err := checkSids(p); err != nil {
-		return "", err
-	}
-	for i := range p.Len() {
-		if err := checkTrustStatement(p.Statement(i)); err != nil {
-			return "", err
-		}
+	p, err := policy.Load([]byte(text), policy.TrustPolicy)
+	if err != nil {
+		return "", malformed(err.Error())
 	}
 	if size(text) > trustMax {
 		return "", quota("ACLSizePerRole", trustMax)
 	}
 	return rewritePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
-}
-
-func checkTrustStatement(st *policy.Statement) error {
-	if hasElement(st, policy.ResourceElement) || hasElement(st, policy.NotResourceElement) {
-		return malformed("Has prohibited field Resource")
-	}
-	if len(st.Principals())+len(st.NotPrincipals()) == 0 {
-		return malformed("Missing required field Principal")
-	}
-	actions := slices.Concat(st.Actions(), st.NotActions())
-	if len(actions) == 0 {
-		return malformed("Missing required field Action")
-	}
-	for _, a := range actions {
-		if !strings.HasPrefix(strings.ToLower(a), "sts:") {
-			return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
-		}
-	}
-	return nil
 }
 
 // trusted checks one principal, and returns the unique id to keep in its place,
@@ -87,11 +59,7 @@ func (s *Service) trusted(c *api.Call, n policy.PrincipalName) (string, error) {
 		ok = webProviders[n.Name] || providerARN.MatchString(n.Name)
 	}
 	if !ok {
-		kind := n.Type
-		if kind != policy.AWSPrincipal {
-			kind = strings.ToUpper(kind)
-		}
-		return "", malformed(`Invalid principal in policy: "` + kind + `":"` + n.Name + `"`)
+		return "", malformed(n.InvalidMessage())
 	}
 	return id, nil
 }

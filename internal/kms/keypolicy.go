@@ -1,6 +1,8 @@
 package kms
 
 import (
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -135,14 +137,11 @@ func (s *Service) checkPolicy(c *api.Call, t target, text string, bypass bool) e
 		return limitExceeded("The key policy exceeds the maximum size of 32768 bytes.")
 	}
 	p, err := s.policies.compile(text)
-	if err != nil || p.Len() == 0 {
-		// KMS does not say what is wrong with a document that it cannot read.
+	if err != nil {
 		return malformedPolicy("")
 	}
-	for i := range p.Len() {
-		if err := s.checkStatement(c, p.Statement(i)); err != nil {
-			return err
-		}
+	if err := s.checkPrincipals(c, p); err != nil {
+		return err
 	}
 	if !bypass && !s.mayPutPolicy(c, t, p) {
 		return malformedPolicy("The new key policy will not allow you to update the key policy in the future.")
@@ -150,28 +149,50 @@ func (s *Service) checkPolicy(c *api.Call, t target, text string, bypass bool) e
 	return nil
 }
 
-func (s *Service) checkStatement(c *api.Call, st *policy.Statement) error {
-	invalid := malformedPolicy("Policy contains a statement with one or more invalid principals.")
-	names := st.Principals()
-	if len(names) == 0 {
-		names = st.NotPrincipals()
-	}
-	if len(names) == 0 {
-		return invalid
-	}
-	for _, n := range names {
+// checkPrincipals checks a document's form, and the principals in it. KMS looks
+// at the form of their ARNs before it looks at anything else.
+func (s *Service) checkPrincipals(c *api.Call, p *policy.Policy) error {
+	for n := range principalNames(p) {
 		if n.Type == policy.AWSPrincipal && strings.HasPrefix(n.Name, "arn:") && !isPrincipalARN(c.Partition, n.Name) {
 			return invalidARN("An ARN in the specified key policy is invalid.")
 		}
+	}
+	if list := policy.Validate(p, policy.KeyPolicy); len(list) > 0 {
+		return malformedPolicy(keyPolicyMessage(list[0].Message))
+	}
+	for n := range principalNames(p) {
 		ok, err := s.validPrincipal(c, n)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return invalid
+			return malformedPolicy("Policy contains a statement with one or more invalid principals.")
 		}
 	}
 	return nil
+}
+
+// keyPolicyMessage is what KMS says of a violation: of principals and of
+// conditions that are too broad it tells, of all else nothing.
+func keyPolicyMessage(violation string) string {
+	if strings.HasPrefix(violation, "Policy contains ") || strings.HasPrefix(violation, "OverlyPermissiveCondition: ") {
+		return violation
+	}
+	return ""
+}
+
+// principalNames are all that a document's statements name, or leave out.
+func principalNames(p *policy.Policy) iter.Seq[policy.PrincipalName] {
+	return func(yield func(policy.PrincipalName) bool) {
+		for i := range p.Len() {
+			st := p.Statement(i)
+			for _, n := range slices.Concat(st.Principals(), st.NotPrincipals()) {
+				if !yield(n) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // mayPutPolicy is the lockout safety check: would p let the caller change the

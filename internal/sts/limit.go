@@ -80,8 +80,8 @@ func (s *Service) readPolicies(c *api.Call, l *limits) error {
 		return invalid("1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to %d", arnsMax)
 	}
 	if l.policy != nil {
-		if err := checkSessionPolicy(*l.policy); err != nil {
-			return err
+		if _, err := policy.Load([]byte(*l.policy), policy.SessionPolicy); err != nil {
+			return malformed(err.Error())
 		}
 		l.policies = append(l.policies, api.SessionPolicy{Name: "inline session policy", Document: *l.policy})
 	}
@@ -99,27 +99,6 @@ func (s *Service) readPolicies(c *api.Call, l *limits) error {
 	}
 	if plain > plainMax {
 		return invalid("1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d", plainMax)
-	}
-	return nil
-}
-
-// checkSessionPolicy checks a document that limits a session.
-func checkSessionPolicy(text string) error {
-	p, err := policy.Parse([]byte(text))
-	if err != nil {
-		return malformed("This policy contains invalid Json")
-	}
-	for i := range p.Len() {
-		st := p.Statement(i)
-		if len(st.Principals())+len(st.NotPrincipals()) > 0 {
-			return malformed("Policy document should not specify a principal.")
-		}
-		if len(st.Actions())+len(st.NotActions()) == 0 {
-			return malformed("Policy statement must contain actions.")
-		}
-		if len(st.Resources())+len(st.NotResources()) == 0 {
-			return malformed("Policy statement must contain resources.")
-		}
 	}
 	return nil
 }

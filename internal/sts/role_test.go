@@ -115,15 +115,20 @@ func TestAssumeRoleRefusals(t *testing.T) {
 		set           func(input)
 		code, message string
 	}{
-		"the root user":               {root(), func(input) {}, "AccessDenied", "Roles may not be assumed by root accounts."},
-		"a role that is not there":    {user(), func(in input) { in.RoleArn = aws.String(roleARN + "x") }, "AccessDenied", "User: arn:aws:iam::123456789012:user/test is not authorized to perform: sts:AssumeRole on resource: " + roleARN + "x"},
-		"a federated user":            {federated, func(input) {}, "AccessDenied", "User: arn:aws:sts::123456789012:federated-user/bob is not authorized to perform: sts:AssumeRole on resource: " + roleARN},
-		"another partition":           {user(), func(in input) { in.RoleArn = aws.String("arn:aws-cn:iam::123456789012:role/dev/deploy") }, "ValidationError", "arn:aws-cn:iam::123456789012:role/dev/deploy is invalid"},
-		"no role's ARN":               {user(), func(in input) { in.RoleArn = aws.String("arn:aws:iam::123456789012:user/x") }, "ValidationError", "arn:aws:iam::123456789012:user/x is invalid"},
-		"longer than the role allows": {user(), func(in input) { in.DurationSeconds = aws.Int32(7201) }, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
-		"longer than a chain allows":  {session, func(in input) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"},
-		"a policy that is no JSON":    {user(), func(in input) { in.Policy = aws.String("{") }, "MalformedPolicyDocument", "This policy contains invalid Json"},
-		"a policy with a principal":   {user(), func(in input) { in.Policy = aws.String(trust) }, "MalformedPolicyDocument", "Policy document should not specify a principal."},
+		"the root user":                         {root(), func(input) {}, "AccessDenied", "Roles may not be assumed by root accounts."},
+		"a role that is not there":              {user(), func(in input) { in.RoleArn = aws.String(roleARN + "x") }, "AccessDenied", "User: arn:aws:iam::123456789012:user/test is not authorized to perform: sts:AssumeRole on resource: " + roleARN + "x"},
+		"a federated user":                      {federated, func(input) {}, "AccessDenied", "User: arn:aws:sts::123456789012:federated-user/bob is not authorized to perform: sts:AssumeRole on resource: " + roleARN},
+		"another partition":                     {user(), func(in input) { in.RoleArn = aws.String("arn:aws-cn:iam::123456789012:role/dev/deploy") }, "ValidationError", "arn:aws-cn:iam::123456789012:role/dev/deploy is invalid"},
+		"no role's ARN":                         {user(), func(in input) { in.RoleArn = aws.String("arn:aws:iam::123456789012:user/x") }, "ValidationError", "arn:aws:iam::123456789012:user/x is invalid"},
+		"longer than the role allows":           {user(), func(in input) { in.DurationSeconds = aws.Int32(7201) }, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
+		"longer than a chain allows":            {session, func(in input) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"},
+		"a policy that is no JSON":              {user(), func(in input) { in.Policy = aws.String("{") }, "MalformedPolicyDocument", "This policy contains invalid Json"},
+		"a policy of no policy's form":          {user(), func(in input) { in.Policy = aws.String("{}") }, "MalformedPolicyDocument", "Syntax errors in policy."},
+		"a policy with an action of no service": {user(), func(in input) { in.Policy = aws.String(strings.Replace(allowS3, "s3:", "s3", 1)) }, "MalformedPolicyDocument", "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."},
+		"a policy for a resource that is no ARN": {user(), func(in input) {
+			in.Policy = aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}]}`)
+		}, "MalformedPolicyDocument", `Resource bucket must be in ARN format or "*".`},
+		"a policy with a principal": {user(), func(in input) { in.Policy = aws.String(trust) }, "MalformedPolicyDocument", "Policy document should not specify a principal."},
 		"a policy too long": {user(), func(in input) {
 			in.Policy = aws.String(strings.Replace(allowS3, ",", ","+strings.Repeat(" ", 2048), 1))
 		}, "ValidationError", "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to 2048"},
