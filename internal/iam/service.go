@@ -12,6 +12,7 @@
 package iam
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/keyturn/keyturn/access"
@@ -82,9 +83,13 @@ func read[In, Out any](name string, at func(*api.Call, *In) (target, error), do 
 }
 
 func authorize[In any](name string, at func(*api.Call, *In) (target, error)) api.Authorize[In] {
+	paths := pathsOf[In]()
 	return func(c *api.Call, in *In) ([]api.Need, error) {
 		if shutOut(c) {
 			return nil, api.Error("InvalidClientTokenId", "The security token included in the request is invalid.")
+		}
+		if err := paths.check(reflect.ValueOf(in).Elem()); err != nil {
+			return nil, err
 		}
 		t, err := at(c, in)
 		if err != nil {
