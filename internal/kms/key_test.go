@@ -204,6 +204,7 @@ func TestListKeysPages(t *testing.T) {
 		t.Errorf("%d keys are missing after %d full pages", len(want), pages)
 	}
 	refused(s, root(), "ListKeys", &kms.ListKeysInput{Marker: aws.String("?")}, "InvalidMarkerException", "*")
+	refused(s, root(), "ListKeys", &kms.ListKeysInput{Marker: aws.String("zzzz")}, "InvalidMarkerException", "*")
 }
 
 // TestKeyStates is the table of the KMS guide's "Key states of AWS KMS keys",

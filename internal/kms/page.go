@@ -2,6 +2,7 @@ package kms
 
 import (
 	"encoding/base64"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -25,12 +26,16 @@ func newPage(limit *int32, marker *string, byDefault, most int) (*page, error) {
 		return p, nil
 	}
 	from, err := base64.RawURLEncoding.DecodeString(*marker)
-	if err != nil || len(from) == 0 {
+	id, ours := strings.CutPrefix(string(from), markerPrefix)
+	if err != nil || !ours || id == "" {
 		return nil, &kmstypes.InvalidMarkerException{Message: aws.String("The marker is not valid.")}
 	}
-	p.from = string(from)
+	p.from = id
 	return p, nil
 }
+
+// markerPrefix tells a marker of ours from what happens to be base64.
+const markerPrefix = "next "
 
 // full reports whether the entry with that id is beyond the page; otherwise it
 // takes its place on it.
@@ -48,5 +53,5 @@ func (p *page) next() (bool, *string) {
 	if p.after == "" {
 		return false, nil
 	}
-	return true, aws.String(base64.RawURLEncoding.EncodeToString([]byte(p.after)))
+	return true, aws.String(base64.RawURLEncoding.EncodeToString([]byte(markerPrefix + p.after)))
 }
