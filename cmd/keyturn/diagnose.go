@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/cobra"
+
+	"github.com/keyturn/keyturn/internal/diagnose"
+)
+
+type diagnoseOptions struct {
+	endpoint, region, profile, principal, output string
+}
+
+func newDiagnose() *cobra.Command {
+	var o diagnoseOptions
+	c := &cobra.Command{
+		Use:   "diagnose i-…",
+		Short: "Find out why an instance does not start",
+		Long: `Find out why an instance went from pending to stopped (or, at its launch, to terminated):
+gather the evidence, name the cause, write the fix and prove by evaluation that it is enough.
+It reads and changes nothing. Endpoint, region and credentials come from where the AWS CLI
+takes them: the flags, the AWS_* variables, the shared configuration files.
+
+Exit codes:
+  0  nothing is wrong with the instance's keys
+  1  a cause was found
+  2  no conclusion; the reason is printed`,
+		Example: `  keyturn diagnose i-0123456789abcdef0
+  keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
+		Args: oneInstance,
+		RunE: func(c *cobra.Command, args []string) error { return runDiagnose(c, o, args[0]) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.endpoint, "endpoint-url", "", "URL of the services, if not AWS's own")
+	f.StringVar(&o.region, "region", "", "region of the instance")
+	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
+	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
+	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
+	return c
+}
+
+var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+func oneInstance(_ *cobra.Command, args []string) error {
+	const hint = "give one instance id: keyturn diagnose i-0123456789abcdef0"
+	if len(args) != 1 {
+		return &hintError{fmt.Errorf("diagnose takes one instance id, not %d", len(args)), hint}
+	}
+	if !instanceID.MatchString(args[0]) {
+		return &hintError{fmt.Errorf("%q is no instance id: it is i- and 8 or 17 hexadecimal digits", args[0]), hint}
+	}
+	return nil
+}
+
+func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
+	if o.output != "text" && o.output != "json" {
+		return &hintError{fmt.Errorf("there is no output form %q", o.output), "use -o text or -o json"}
+	}
+	cfg, err := o.config(c.Context())
+	if err != nil {
+		return err
+	}
+	report, err := diagnose.Run(c.Context(), diagnose.NewClients(cfg), diagnose.Options{
+		Instance: instance, Principal: o.principal, Region: cfg.Region,
+	})
+	if err != nil {
+		return withHint(err)
+	}
+	out := c.OutOrStdout()
+	if o.output == "json" {
+		err = report.WriteJSON(out)
+	} else {
+		err = report.WriteText(out, diagnose.Style{Color: colored(out)})
+	}
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if code := report.ExitCode(); code != exitOK {
+		return exitError(code)
+	}
+	return nil
+}
+
+// config finds endpoint, region and credentials as every AWS client does.
+func (o diagnoseOptions) config(ctx context.Context) (aws.Config, error) {
+	var load []func(*config.LoadOptions) error
+	if o.region != "" {
+		load = append(load, config.WithRegion(o.region))
+	}
+	if o.profile != "" {
+		load = append(load, config.WithSharedConfigProfile(o.profile))
+	}
+	if o.endpoint != "" {
+		load = append(load, config.WithBaseEndpoint(o.endpoint))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return cfg, &hintError{fmt.Errorf("the AWS configuration cannot be read: %w", err), "see ~/.aws/config and the AWS_* variables, or give --profile"}
+	}
+	if cfg.Region == "" {
+		return cfg, &hintError{errors.New("no region is configured"), "give --region, or export AWS_REGION"}
+	}
+	if cfg.Credentials == nil {
+		return cfg, noCredentials(errors.New("none are configured"))
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, noCredentials(err)
+	}
+	return cfg, nil
+}
+
+func noCredentials(err error) error {
+	return &hintError{
+		fmt.Errorf("no AWS credentials: %w", err),
+		`give --profile or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for "keyturn serve": eval "$(keyturn env)"`,
+	}
+}
+
+// withHint says what to do about the errors that most often end a diagnosis
+// before it has begun.
+func withHint(err error) error {
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return &hintError{fmt.Errorf("nobody answers at %v: %w", dial.Addr, err), `start a server with "keyturn serve", or correct --endpoint-url (AWS_ENDPOINT_URL)`}
+	}
+	answer, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return err
+	}
+	switch answer.ErrorCode() {
+	case "InvalidInstanceID.NotFound":
+		return &hintError{err, "see that --region, --profile and --endpoint-url are those of the instance"}
+	case "AuthFailure", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "RequestExpired":
+		return &hintError{err, "the credentials were refused: see AWS_ACCESS_KEY_ID, --profile and --endpoint-url"}
+	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
+		return &hintError{err, "diagnose as somebody who may describe instances, volumes, keys and policies, and look up events"}
+	}
+	return err
+}

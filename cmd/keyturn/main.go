@@ -1,0 +1,78 @@
+// Command keyturn is a local AWS for IAM, STS, KMS, EC2, EBS and CloudTrail, and
+// a doctor for instances that do not start.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// What the program ends with. Only main turns an error into one of them.
+const (
+	exitOK      = 0
+	exitFound   = 1 // the doctor found a cause
+	exitUnknown = 2 // no conclusion, or the command could not be carried out
+)
+
+// exitError ends the program with a code and says nothing more: what there was
+// to say has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// hintError is an error with what to type next.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run is main but for the end of the process.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "keyturn: %v\n", err)
+	if h := new(hintError); errors.As(err, &h) {
+		fmt.Fprintf(root.ErrOrStderr(), "  %s\n", h.hint)
+	}
+	return exitUnknown
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "keyturn",
+		Short: "Why does the instance not start? A doctor for it, and an AWS of your own to try it in.",
+		Long: `Keyturn finds out why an EC2 instance goes from pending to stopped, names the policy
+statement, writes the fix and proves it; and it is a local AWS (IAM, STS, KMS, EC2, EBS,
+CloudTrail) in which every request is signed and authorized as AWS would.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newServe(), newEnv(), newDiagnose(), newDemo(), newVersion())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}

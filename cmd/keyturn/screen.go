@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// screen prints the demo: numbered acts, facts, commands and what they answered.
+type screen struct {
+	w io.Writer
+	ink
+	acts int
+}
+
+func (s *screen) print(lines ...string) { fmt.Fprintln(s.w, strings.Join(lines, "\n")) }
+
+func (s *screen) title(name, what string) {
+	s.print(s.bold(name)+"  "+s.faint(what), "")
+}
+
+func (s *screen) act(title string) {
+	if s.acts > 0 {
+		s.print("")
+	}
+	s.acts++
+	s.print(s.name(fmt.Sprint(s.acts)) + "  " + s.bold(title))
+}
+
+func (s *screen) fact(name, value string) {
+	s.print("   " + s.faint(fmt.Sprintf("%-13s", name)) + value)
+}
+
+func (s *screen) command(line string) {
+	for i, l := range strings.Split(line, "\n") {
+		prompt := "$ "
+		if i > 0 {
+			prompt = "  "
+		}
+		s.print("   " + s.faint(prompt) + s.name(l))
+	}
+}
+
+func (s *screen) answer(text string) {
+	for l := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		s.print("   " + l)
+	}
+}
+
+// states shows a way through instance states, in a traffic light's colours.
+func (s *screen) states(names ...string) {
+	for i, n := range names {
+		switch n {
+		case "running":
+			names[i] = s.good(n)
+		case "pending":
+			names[i] = s.wait(n)
+		default:
+			names[i] = s.bad(n)
+		}
+	}
+	s.print("   " + strings.Join(names, s.faint(" → ")))
+}
+
+func (s *screen) refused(code, message string) {
+	s.print("   "+s.bad(code), "   "+message)
+}
+
+func (s *screen) note(text string) { s.print("   " + s.faint(text)) }
+
+func (s *screen) end(text, took string) {
+	s.print("", s.good("✓ ")+s.bold(text)+"  "+s.faint(took),
+		"", s.faint("Yours to try: ")+"keyturn serve"+s.faint(", and the AWS CLI. An instance of your own: ")+"keyturn diagnose i-…")
+}
+
+// indented is the screen for somebody else's lines.
+func (s *screen) indented() io.Writer { return &margin{w: s.w, start: true} }
+
+// margin writes every line that is not empty a little to the right.
+type margin struct {
+	w     io.Writer
+	start bool
+}
+
+func (m *margin) Write(p []byte) (int, error) {
+	var out bytes.Buffer
+	for _, b := range p {
+		if m.start && b != '\n' {
+			out.WriteString("   ")
+		}
+		m.start = b == '\n'
+		out.WriteByte(b)
+	}
+	_, err := m.w.Write(out.Bytes())
+	return len(p), err
+}
