@@ -43,13 +43,6 @@ func (s *Service) ResolvePrincipal(tx store.Tx, arn string) (id string, ok bool)
 	return "", false
 }
 
-// PrincipalExists reports whether the principal that an ARN names exists, for
-// the services whose policies refuse one that does not (KMS key policies).
-func (s *Service) PrincipalExists(tx store.Tx, arn string) (bool, error) {
-	_, ok := s.ResolvePrincipal(tx, arn)
-	return ok, nil
-}
-
 // PrincipalARN is the ARN that the user or role with a unique id has now; false
 // if it was deleted.
 func (s *Service) PrincipalARN(tx store.Tx, id string) (string, bool) {

@@ -44,7 +44,7 @@ func TestInstanceProfileForALaunch(t *testing.T) {
 	}
 }
 
-func TestPrincipalExists(t *testing.T) {
+func TestResolvePrincipal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.newUser("ada")
@@ -56,8 +56,8 @@ func TestPrincipalExists(t *testing.T) {
 		"arn:aws:iam::123456789012:root": true, "ada": false,
 	} {
 		w.view(func(tx store.Tx) error {
-			if got, err := w.iam.PrincipalExists(tx, arn); got != want || err != nil {
-				t.Errorf("%s exists: %v, %v; want %v", arn, got, err, want)
+			if _, got := w.iam.ResolvePrincipal(tx, arn); got != want {
+				t.Errorf("%s exists: %v, want %v", arn, got, want)
 			}
 			return nil
 		})

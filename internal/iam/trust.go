@@ -1,8 +1,6 @@
 package iam
 
 import (
-	"bytes"
-	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -37,7 +35,7 @@ func (s *Service) newTrust(c *api.Call, text string) (string, error) {
 	if size(text) > trustMax {
 		return "", quota("ACLSizePerRole", trustMax)
 	}
-	return rewritePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
+	return api.ReplacePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
 }
 
 // trusted checks one principal, and returns the unique id to keep in its place,
@@ -64,37 +62,6 @@ func (s *Service) trusted(c *api.Call, n policy.PrincipalName) (string, error) {
 	return id, nil
 }
 
-// rewritePrincipals returns the document's text with other principals: those
-// for which other returns something.
-func rewritePrincipals(p *policy.Policy, other func(policy.PrincipalName) (string, error)) (string, error) {
-	text := p.Text()
-	var out bytes.Buffer
-	at := 0
-	for i := range p.Len() {
-		st := p.Statement(i)
-		for _, list := range [][]policy.PrincipalName{st.Principals(), st.NotPrincipals()} {
-			for _, n := range list {
-				next, err := other(n)
-				if err != nil {
-					return "", err
-				}
-				if next == "" || n.Position.Offset < at {
-					continue
-				}
-				quoted, err := json.Marshal(next)
-				if err != nil {
-					return "", err
-				}
-				out.WriteString(text[at:n.Position.Offset])
-				out.Write(quoted)
-				at = n.Position.Offset + n.Length
-			}
-		}
-	}
-	out.WriteString(text[at:])
-	return out.String(), nil
-}
-
 // readTrust is a role's trust policy as answers show it: unique ids of those
 // that are still there as their ARNs.
 func readTrust(tx store.Tx, s store.Scope, r role) (string, error) {
@@ -110,7 +77,7 @@ func readTrust(tx store.Tx, s store.Scope, r role) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return rewritePrincipals(p, func(n policy.PrincipalName) (string, error) {
+	return api.ReplacePrincipals(p, func(n policy.PrincipalName) (string, error) {
 		if n.Type != policy.AWSPrincipal || !uniqueID.MatchString(n.Name) {
 			return "", nil
 		}

@@ -166,11 +166,10 @@ func (s *Service) checkGrantPrincipal(c *api.Call, p *string) error {
 	if (c.Via != nil || c.Caller.Principal.Type == access.Service) && isServicePrincipal(*p) {
 		return nil
 	}
-	ok, err := s.principalExists(c, *p)
-	if err == nil && !ok {
-		err = invalidARN("ARN does not refer to a valid principal: " + *p)
+	if !s.principalExists(c, *p) {
+		return invalidARN("ARN does not refer to a valid principal: " + *p)
 	}
-	return err
+	return nil
 }
 
 func (s *Service) createGrant(c *api.Call, in *kms.CreateGrantInput) (*kms.CreateGrantOutput, error) {
@@ -186,7 +185,7 @@ func (s *Service) createGrant(c *api.Call, in *kms.CreateGrantInput) (*kms.Creat
 			return nil, validation("Operation %s is not supported on a KMS key with key spec %s.", o, t.key.Spec)
 		}
 	}
-	g := newGrant(c, t, in)
+	g := s.newGrant(c, t, in)
 	if g.Name != "" {
 		known, found, err := t.named(c.Tx, g.same, g.Name)
 		if err != nil {
@@ -203,11 +202,12 @@ func (s *Service) createGrant(c *api.Call, in *kms.CreateGrantInput) (*kms.Creat
 	return s.granted(c, t, g), nil
 }
 
-func newGrant(c *api.Call, t target, in *kms.CreateGrantInput) grantRow {
+func (s *Service) newGrant(c *api.Call, t target, in *kms.CreateGrantInput) grantRow {
 	g := grantRow{
 		KeyID: t.id, KeyARN: t.arn, Name: value(in.Name), Created: c.Now, Issuer: c.Account,
-		Grantee: value(in.GranteePrincipal), GranteeService: value(in.GranteeServicePrincipal),
-		Retiring: value(in.RetiringPrincipal), RetiringService: value(in.RetiringServicePrincipal),
+		Grantee: s.kept(c.Tx, value(in.GranteePrincipal)), GranteeService: value(in.GranteeServicePrincipal),
+		Retiring: s.kept(c.Tx, value(in.RetiringPrincipal)), RetiringService: value(in.RetiringServicePrincipal),
+		RetiringAccount: accountOf(value(in.RetiringPrincipal)),
 	}
 	for _, o := range in.Operations {
 		if !slices.Contains(g.Operations, o) {

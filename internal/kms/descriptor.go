@@ -79,7 +79,7 @@ func (s *Service) need(c *api.Call, action string, t target, f forms) (api.Need,
 	if n.Policy, err = s.keyPolicy(c, t); err != nil {
 		return n, err
 	}
-	n.Grants, err = grantsFor(c, t)
+	n.Grants, err = s.grantsFor(c, t)
 	return n, err
 }
 

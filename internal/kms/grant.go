@@ -22,13 +22,16 @@ type grantRow struct {
 	KeyARN  string
 	Name    string `json:",omitempty"`
 	Created time.Time
-	// Grantee is a principal's ARN, or the service principal of a service that
-	// made the grant for itself. GranteeService is one that a customer named.
+	// Grantee is a user's or role's unique id, another principal's ARN, or the
+	// service principal of a service that made the grant for itself.
+	// GranteeService is one that a customer named.
 	Grantee        string `json:",omitempty"`
 	GranteeService string `json:",omitempty"`
-	// Retiring and RetiringService are the same for who may retire it.
+	// Retiring and RetiringService are the same for who may retire it;
+	// RetiringAccount is the account of Retiring.
 	Retiring        string `json:",omitempty"`
 	RetiringService string `json:",omitempty"`
+	RetiringAccount string `json:",omitempty"`
 	// Issuer is the account in which the grant was made.
 	Issuer     string
 	Operations []kmstypes.GrantOperation
@@ -88,6 +91,13 @@ func (g grantRow) retiring() string {
 	return g.Retiring
 }
 
+// shownGrant is a grant with the ARNs that its principals have now: as it is
+// shown and as it counts.
+func (s *Service) shownGrant(tx store.Tx, g grantRow) grantRow {
+	g.Grantee, g.Retiring = s.shown(tx, g.Grantee), s.shown(tx, g.Retiring)
+	return g
+}
+
 // bearing is the grant as authorization sees it.
 func (g grantRow) bearing() access.Grant {
 	operations := make([]string, len(g.Operations))
@@ -128,7 +138,7 @@ func (g grantRow) same(h grantRow) bool {
 // grantsFor gives the grants of a key that are for the caller. Whether they
 // allow the request is for access to decide. A grant with a source ARN counts
 // only in a service's calls for that resource, which none here makes.
-func grantsFor(c *api.Call, t target) ([]access.Grant, error) {
+func (s *Service) grantsFor(c *api.Call, t target) ([]access.Grant, error) {
 	var found []access.Grant
 	for _, name := range identities(c.Caller.Principal) {
 		for g, err := range grants.Find(c.Tx, t.scope, "grantee", underKey(t.id, name)) {
@@ -136,7 +146,7 @@ func grantsFor(c *api.Call, t target) ([]access.Grant, error) {
 				return nil, err
 			}
 			if g.SourceARN == "" {
-				found = append(found, g.bearing())
+				found = append(found, s.shownGrant(c.Tx, g).bearing())
 			}
 		}
 	}
@@ -227,8 +237,8 @@ func deleteGrants(c *api.Call, t target) error {
 // principal's account, or the key's for a service.
 func (g grantRow) retiringScope(t target) store.Scope {
 	scope := t.scope
-	if account := accountOf(g.retiring()); account != "" {
-		scope.Account = account
+	if g.RetiringAccount != "" {
+		scope.Account = g.RetiringAccount
 	}
 	return scope
 }

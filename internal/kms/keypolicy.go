@@ -15,7 +15,8 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
-// policyRow is a key's policy, as it was given.
+// policyRow is a key's policy as it was given, but for the users and roles that
+// it names: they stand as their unique ids.
 type policyRow struct{ Text string }
 
 // policies holds one key policy per key, by the key's id.
@@ -97,7 +98,8 @@ func (s *Service) getKeyPolicy(c *api.Call, in *kms.GetKeyPolicyInput) (*kms.Get
 	if err != nil {
 		return nil, err
 	}
-	return &kms.GetKeyPolicyOutput{Policy: aws.String(row.Text), PolicyName: aws.String(policyName)}, nil
+	text, err := s.shownPolicy(c.Tx, row.Text)
+	return &kms.GetKeyPolicyOutput{Policy: aws.String(text), PolicyName: aws.String(policyName)}, err
 }
 
 func (s *Service) putKeyPolicy(c *api.Call, in *kms.PutKeyPolicyInput) (*kms.PutKeyPolicyOutput, error) {
@@ -112,7 +114,15 @@ func (s *Service) putKeyPolicy(c *api.Call, in *kms.PutKeyPolicyInput) (*kms.Put
 		return nil, err
 	}
 	respondWithKey(c, t.arn)
-	return &kms.PutKeyPolicyOutput{}, policies.Put(c.Tx, t.scope, t.id, policyRow{Text: value(in.Policy)})
+	return &kms.PutKeyPolicyOutput{}, s.putPolicy(c.Tx, t.scope, t.id, value(in.Policy))
+}
+
+func (s *Service) putPolicy(tx store.Tx, scope store.Scope, keyID, text string) error {
+	kept, err := s.keptPolicy(tx, text)
+	if err != nil {
+		return err
+	}
+	return policies.Put(tx, scope, keyID, policyRow{Text: kept})
 }
 
 func (s *Service) listKeyPolicies(c *api.Call, in *kms.ListKeyPoliciesInput) (*kms.ListKeyPoliciesOutput, error) {
@@ -161,11 +171,7 @@ func (s *Service) checkPrincipals(c *api.Call, p *policy.Policy) error {
 		return malformedPolicy(keyPolicyMessage(list[0].Message))
 	}
 	for n := range principalNames(p) {
-		ok, err := s.validPrincipal(c, n)
-		if err != nil {
-			return err
-		}
-		if !ok {
+		if !s.validPrincipal(c, n) {
 			return malformedPolicy("Policy contains a statement with one or more invalid principals.")
 		}
 	}
@@ -224,7 +230,11 @@ func (s *Service) keyPolicy(c *api.Call, t target) (*access.ResourcePolicy, erro
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.policies.compile(row.Text)
+	text, err := s.shownPolicy(c.Tx, row.Text)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.policies.compile(text)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package kms
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,13 +15,18 @@ import (
 // known are the principals that exist, for CheckPrincipals.
 type known []string
 
-func (k known) PrincipalExists(_ store.Tx, arn string) (bool, error) {
-	for _, e := range k {
-		if e == arn {
-			return true, nil
+func (k known) ResolvePrincipal(_ store.Tx, arn string) (string, bool) {
+	i := slices.Index(k, arn)
+	return fmt.Sprintf("AIDA%017d", i), i >= 0
+}
+
+func (k known) PrincipalARN(_ store.Tx, id string) (string, bool) {
+	for i, arn := range k {
+		if id == fmt.Sprintf("AIDA%017d", i) {
+			return arn, true
 		}
 	}
-	return false, nil
+	return "", false
 }
 
 const (

@@ -41,6 +41,7 @@ func (s *Service) listGrants(c *api.Call, in *kms.ListGrantsInput) (*kms.ListGra
 		return nil, err
 	}
 	out := &kms.ListGrantsOutput{Grants: []kmstypes.GrantListEntry{}}
+	grantee := s.kept(c.Tx, value(in.GranteePrincipal))
 	from := p.from
 	if in.GrantId != nil {
 		from = max(from, *in.GrantId)
@@ -52,23 +53,24 @@ func (s *Service) listGrants(c *api.Call, in *kms.ListGrantsInput) (*kms.ListGra
 		if g.KeyID != t.id || in.GrantId != nil && g.ID > *in.GrantId {
 			break
 		}
-		if !listed(g, in) {
+		if !listed(g, in, grantee) {
 			continue
 		}
 		if p.full(g.ID) {
 			break
 		}
-		out.Grants = append(out.Grants, g.entry())
+		out.Grants = append(out.Grants, s.shownGrant(c.Tx, g).entry())
 	}
 	out.Truncated, out.NextMarker = p.next()
 	return out, nil
 }
 
-// listed applies ListGrants's filters.
-func listed(g grantRow, in *kms.ListGrantsInput) bool {
+// listed applies ListGrants's filters; grantee is the principal asked for as
+// grants keep it.
+func listed(g grantRow, in *kms.ListGrantsInput, grantee string) bool {
 	switch {
 	case in.GrantId != nil && g.ID != *in.GrantId:
-	case in.GranteePrincipal != nil && g.Grantee != *in.GranteePrincipal:
+	case in.GranteePrincipal != nil && g.Grantee != grantee:
 	case in.GranteeServicePrincipal != nil && g.GranteeService != *in.GranteeServicePrincipal:
 	default:
 		return true
@@ -90,7 +92,7 @@ func (s *Service) listRetirableGrants(c *api.Call, in *kms.ListRetirableGrantsIn
 		return nil, invalidARN("ARN does not refer to a principal of this account: " + principal)
 	}
 	out := &kms.ListRetirableGrantsOutput{Grants: []kmstypes.GrantListEntry{}}
-	prefix := retirableKey(principal)
+	prefix := retirableKey(s.kept(c.Tx, principal))
 	for row, err := range retirable.From(c.Tx, scope, max(prefix, p.from)) {
 		if err != nil {
 			return nil, err
@@ -108,7 +110,7 @@ func (s *Service) listRetirableGrants(c *api.Call, in *kms.ListRetirableGrantsIn
 		if err != nil {
 			return nil, err
 		}
-		out.Grants = append(out.Grants, g.entry())
+		out.Grants = append(out.Grants, s.shownGrant(c.Tx, g).entry())
 	}
 	out.Truncated, out.NextMarker = p.next()
 	return out, nil

@@ -5,24 +5,22 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
 	"github.com/keyturn/keyturn/policy"
 )
 
 // validPrincipal reports whether a key policy may name a principal: KMS wants
 // it well-formed, and to exist.
-func (s *Service) validPrincipal(c *api.Call, n policy.PrincipalName) (bool, error) {
+func (s *Service) validPrincipal(c *api.Call, n policy.PrincipalName) bool {
 	switch n.Type {
 	case "":
-		return n.Name == "*", nil
+		return n.Name == "*"
 	case policy.AWSPrincipal:
-		if n.Name == "*" || isAccount(n.Name) || isUniqueID(n.Name) {
-			return true, nil
-		}
-		return s.principalExists(c, n.Name)
+		return n.Name == "*" || isAccount(n.Name) || isUniqueID(n.Name) || s.principalExists(c, n.Name)
 	case policy.ServicePrincipal:
-		return isServicePrincipal(n.Name), nil
+		return isServicePrincipal(n.Name)
 	default:
-		return n.Name != "", nil
+		return n.Name != ""
 	}
 }
 
@@ -61,21 +59,88 @@ func isPrincipalARN(partition, arn string) bool {
 
 // principalExists reports whether an ARN is that of a principal, and of one
 // that exists as far as anybody here can tell.
-func (s *Service) principalExists(c *api.Call, arn string) (bool, error) {
+func (s *Service) principalExists(c *api.Call, arn string) bool {
 	if !isPrincipalARN(c.Partition, arn) {
-		return false, nil
+		return false
 	}
-	if s.principals == nil || !strings.Contains(arn, ":user/") && !strings.Contains(arn, ":role/") {
-		return true, nil
+	if s.principals == nil || !hasUniqueID(arn) {
+		return true
 	}
-	return s.principals.PrincipalExists(c.Tx, arn)
+	_, ok := s.principals.ResolvePrincipal(c.Tx, arn)
+	return ok
 }
 
-// identities lists the names by which a grant can mean a caller: its ARN, its
-// role's, its account's, its service's.
+// hasUniqueID tells the ARNs of users and roles.
+func hasUniqueID(arn string) bool {
+	return arnPart(arn, 2) == "iam" && (strings.Contains(arn, ":user/") || strings.Contains(arn, ":role/"))
+}
+
+// kept is the form in which a principal is stored: a user or role as its unique
+// id, all else as it is.
+func (s *Service) kept(tx store.Tx, name string) string {
+	if s.principals == nil || !hasUniqueID(name) {
+		return name
+	}
+	if id, ok := s.principals.ResolvePrincipal(tx, name); ok && id != "" {
+		return id
+	}
+	return name
+}
+
+// shown is the reverse: the ARN that a user or role has now, or its id if it
+// was deleted, by which it names nobody.
+func (s *Service) shown(tx store.Tx, name string) string {
+	if s.principals == nil || !isUniqueID(name) {
+		return name
+	}
+	if arn, ok := s.principals.PrincipalARN(tx, name); ok {
+		return arn
+	}
+	return name
+}
+
+// keptPolicy is a key policy as it is stored, its principals in their kept form.
+func (s *Service) keptPolicy(tx store.Tx, text string) (string, error) {
+	return s.replacePrincipals(text, func(name string) string { return s.kept(tx, name) })
+}
+
+// shownPolicy is a stored key policy as it is shown, and as it counts: a unique
+// id there means whom the ARN means that it is shown as.
+func (s *Service) shownPolicy(tx store.Tx, text string) (string, error) {
+	if !strings.Contains(text, `"AIDA`) && !strings.Contains(text, `"AROA`) {
+		return text, nil
+	}
+	return s.replacePrincipals(text, func(name string) string { return s.shown(tx, name) })
+}
+
+func (s *Service) replacePrincipals(text string, other func(string) string) (string, error) {
+	if s.principals == nil {
+		return text, nil
+	}
+	p, err := s.policies.compile(text)
+	if err != nil {
+		return "", err
+	}
+	return api.ReplacePrincipals(p, func(n policy.PrincipalName) (string, error) {
+		if n.Type != policy.AWSPrincipal {
+			return "", nil
+		}
+		if next := other(n.Name); next != n.Name {
+			return next, nil
+		}
+		return "", nil
+	})
+}
+
+// identities lists the names by which a grant can mean a caller: its ARN or its
+// user's id, its role's, its account's, its service's.
 func identities(p access.Principal) []string {
-	names := make([]string, 0, 4)
-	for _, n := range []string{p.ARN, p.RoleARN, p.ServicePrincipal} {
+	names := make([]string, 0, 6)
+	userID := ""
+	if p.Type == access.User {
+		userID = p.UserID
+	}
+	for _, n := range []string{p.ARN, userID, p.RoleARN, p.RoleID, p.ServicePrincipal} {
 		if n != "" {
 			names = append(names, n)
 		}

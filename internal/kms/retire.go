@@ -63,7 +63,7 @@ func (s *Service) authorizeRetireGrant(c *api.Call, in *kms.RetireGrantInput) ([
 		return nil, err
 	}
 	c.Event.Additional = map[string]any{"grantId": g.ID}
-	n.Grants = []access.Grant{g.bearing()}
+	n.Grants = []access.Grant{s.shownGrant(c.Tx, g).bearing()}
 	return []api.Need{n}, nil
 }
 

@@ -23,11 +23,14 @@ type Sealer interface {
 	Open(purpose string, sealed, aad []byte) ([]byte, error)
 }
 
-// Principals tells whether IAM knows a principal. IAM implements it.
+// Principals tells users and roles of one name apart. IAM implements it.
 type Principals interface {
-	// PrincipalExists reports whether the user or role of an ARN exists. ARNs of
-	// accounts and of sessions are not asked.
-	PrincipalExists(tx store.Tx, arn string) (bool, error)
+	// ResolvePrincipal gives the unique id of the user or role that an ARN names
+	// now, and false if there is none. Other ARNs are not asked for.
+	ResolvePrincipal(tx store.Tx, arn string) (id string, ok bool)
+	// PrincipalARN gives the ARN that the user or role of a unique id has now,
+	// and false if it was deleted.
+	PrincipalARN(tx store.Tx, id string) (string, bool)
 }
 
 // Service is KMS. It is safe for concurrent use; its caches hold nothing that
@@ -43,7 +46,8 @@ type Service struct {
 type Option func(*Service)
 
 // CheckPrincipals has key policies and grants refuse principals that do not
-// exist, as KMS does. Without it every well-formed ARN is taken.
+// exist, and mean the user or role that had the name then, not one that is made
+// later, as KMS does. Without it every well-formed ARN is taken, and is a name.
 func CheckPrincipals(p Principals) Option {
 	return func(s *Service) { s.principals = p }
 }
