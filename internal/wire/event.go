@@ -37,6 +37,9 @@ func (o *Operation) EventResponse(out any) map[string]any {
 type eventNamer func(m *member, v reflect.Value) (name string, value any)
 
 func (o *Operation) eventMembers(p *plan, v reflect.Value, namer eventNamer) map[string]any {
+	if p.typ.Kind() == reflect.Interface {
+		return nil
+	}
 	var object map[string]any
 	for i := range p.members {
 		m := &p.members[i]

@@ -101,6 +101,10 @@ func (o *Operation) decodeQuery(form string, in reflect.Value) error {
 	for _, m := range p.members {
 		known[m.query] = true
 	}
+	for _, m := range p.model.Members {
+		// Some the SDK fills in by itself and shows to nobody.
+		known[or(m.Query, goName(or(m.Wire, m.Name)))] = true
+	}
 	for _, name := range sortedKeys(root.children) {
 		if !known[name] && !commonParameter(name) {
 			return &Error{Code: "UnknownParameter", Message: "The parameter " + printable(name) + " is not recognized"}
@@ -134,6 +138,9 @@ func (q queryReader) structure(p *plan, n *node, v reflect.Value, path string) e
 func (q queryReader) value(p *plan, n *node, v reflect.Value, path string, flat bool) error {
 	switch p.kind {
 	case structure:
+		if p.typ.Kind() == reflect.Interface {
+			return q.union(p, n, v, path)
+		}
 		return q.structure(p, n, p.slot(v), path)
 	case list:
 		return q.list(p, n, v, path, flat)

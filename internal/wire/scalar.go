@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -88,7 +89,12 @@ func (p *plan) setText(v reflect.Value, s string) error {
 // setBlob sets bytes, or what reads them where the SDK streams.
 func (p *plan) setBlob(v reflect.Value, raw []byte) {
 	if p.typ.Kind() == reflect.Interface {
-		v.Set(reflect.ValueOf(io.NopCloser(strings.NewReader(string(raw)))))
+		r := bytes.NewReader(raw)
+		if reflect.TypeFor[*bytes.Reader]().Implements(p.typ) {
+			v.Set(reflect.ValueOf(r))
+			return
+		}
+		v.Set(reflect.ValueOf(io.NopCloser(r)))
 		return
 	}
 	p.slot(v).SetBytes(raw)

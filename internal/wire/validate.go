@@ -101,6 +101,9 @@ func (c *checker) fail(v violation) {
 }
 
 func (c *checker) structure(p *plan, v reflect.Value, path string) {
+	if p.typ.Kind() == reflect.Interface {
+		return // a union was checked when it was read
+	}
 	for i := range p.members {
 		m := &p.members[i]
 		x, ok := m.plan.value(v.Field(m.field))

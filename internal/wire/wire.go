@@ -143,6 +143,8 @@ type member struct {
 	// query is the name in query requests, wire the one in JSON and XML.
 	query, wire string
 	flat        bool
+	// union is the struct that stands for the member, where its shape is a union.
+	union reflect.Type
 }
 
 type planKey struct {
@@ -206,7 +208,7 @@ func (s *Service) build(key planKey, building map[planKey]*plan) *plan {
 func (s *Service) buildMembers(p *plan, building map[planKey]*plan) {
 	p.byName = make(map[string]int, len(p.model.Members))
 	if p.typ.Kind() != reflect.Struct {
-		// A union: none of the operations that are built has one.
+		s.buildUnion(p, building)
 		return
 	}
 	for _, m := range p.model.Members {

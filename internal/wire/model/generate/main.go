@@ -3,7 +3,8 @@
 //
 //	go run ./internal/wire/model/generate -models DIR
 //
-// DIR holds <service>.service.json for each service.
+// DIR holds <service>.service.json for each service. What the SDK that go.mod
+// names has beyond these models is added from the SDK's own types.
 package main
 
 import (
@@ -108,6 +109,9 @@ func generate(models, out, service string) error {
 			code = cmp.Or(s.Error.Code, name)
 		}
 		lines["e:"+code] = e
+	}
+	if n := supplementFrom(clients[service], m.Metadata.Protocol, lines); n > 0 {
+		log.Printf("%s: the SDK has %d members and operations that the model lacks", service, n)
 	}
 	var text bytes.Buffer
 	keys := make([]string, 0, len(lines))
