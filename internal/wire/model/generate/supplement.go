@@ -128,7 +128,7 @@ func (s *supplement) member(f reflect.StructField) model.Member {
 		if f.Type.Kind() == reflect.Slice {
 			// A request names a list's items, one by one.
 			m.Query = strings.TrimSuffix(f.Name, "s")
-			m.Wire += "Set"
+			m.Wire = strings.TrimSuffix(m.Wire, "s") + "Set"
 		}
 	}
 	return m
