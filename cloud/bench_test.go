@@ -55,7 +55,7 @@ func BenchmarkRequests(b *testing.B) {
 			raw := rawRequest(b, server.URL, q)
 			b.ResetTimer()
 			start := time.Now()
-			replay(b, strings.TrimPrefix(server.URL, "http://"), raw)
+			resend(b, strings.TrimPrefix(server.URL, "http://"), raw)
 			b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "requests/s")
 		})
 	}
@@ -117,8 +117,8 @@ func rawRequest(b *testing.B, url string, q signed) []byte {
 	return buf.Bytes()
 }
 
-// replay sends b.N requests over a few connections and wants 200 for each.
-func replay(b *testing.B, address string, raw []byte) {
+// resend sends b.N requests over a few connections and wants 200 for each.
+func resend(b *testing.B, address string, raw []byte) {
 	b.Helper()
 	var clients sync.WaitGroup
 	for i := range connections {
