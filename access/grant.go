@@ -140,7 +140,7 @@ func (e *evaluation) matchConstraints(g *Grant, operation string) (policy.Truth,
 func (e *evaluation) matchNoOthers(g *Grant) (policy.Truth, *policy.Mismatch) {
 	for key := range e.request.Context.unknown {
 		name, found := strings.CutPrefix(key, encryptionContext)
-		if _, wanted := findFold(g.ContextEquals, name); found && !wanted {
+		if found && !hasFold(g.ContextEquals, name) {
 			return policy.Maybe, &policy.Mismatch{
 				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
 				Unknown: true,
@@ -149,7 +149,7 @@ func (e *evaluation) matchNoOthers(g *Grant) (policy.Truth, *policy.Mismatch) {
 	}
 	for key := range e.request.Context.values {
 		name, found := strings.CutPrefix(key, encryptionContext)
-		if _, wanted := findFold(g.ContextEquals, name); found && !wanted {
+		if found && !hasFold(g.ContextEquals, name) {
 			return policy.No, &policy.Mismatch{
 				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
 				Saw: slices.Clone(e.request.Context.values[key]),
@@ -271,11 +271,11 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s[len(prefix):], true
 }
 
-func findFold(m map[string]string, name string) (string, bool) {
-	for k, v := range m {
+func hasFold(m map[string]string, name string) bool {
+	for k := range m {
 		if strings.EqualFold(k, name) {
-			return v, true
+			return true
 		}
 	}
-	return "", false
+	return false
 }

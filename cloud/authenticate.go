@@ -28,21 +28,21 @@ func (c *Cloud) authenticate(ctx context.Context, r *http.Request, body []byte, 
 	return caller, nil
 }
 
-// unknownKey refuses an access key that is nobody's.
-var unknownKey = &sigv4.Error{Kind: sigv4.InvalidAccessKey, Message: "The security token included in the request is invalid."}
+// errUnknownKey refuses an access key that is nobody's.
+var errUnknownKey = &sigv4.Error{Kind: sigv4.InvalidAccessKey, Message: "The security token included in the request is invalid."}
 
 // credential finds the secret that an access key signs with, and whose it is.
 func (c *Cloud) credential(ctx context.Context, s sigv4.Signature) (*api.Caller, string, error) {
 	if strings.HasPrefix(s.AccessKeyID, "ASIA") {
 		caller, secret, err := c.sts.Session(s.AccessKeyID, s.SessionToken)
 		if errors.Is(err, api.ErrInvalidToken) {
-			return nil, "", unknownKey
+			return nil, "", errUnknownKey
 		}
 		return &caller, secret, err
 	}
 	if s.SessionToken != "" {
 		// A long-term key comes without a token.
-		return nil, "", unknownKey
+		return nil, "", errUnknownKey
 	}
 	var found api.Credential
 	err := c.store.View(ctx, func(tx store.Tx) error {
@@ -51,7 +51,7 @@ func (c *Cloud) credential(ctx context.Context, s sigv4.Signature) (*api.Caller,
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || err == nil && !found.Active {
-		return nil, "", unknownKey
+		return nil, "", errUnknownKey
 	}
 	if err != nil {
 		return nil, "", err

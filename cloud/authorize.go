@@ -44,7 +44,7 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 func (c *Cloud) policies(call *api.Call, op *operation) (access.Policies, error) {
 	p, err := c.iam.Identity(call.Tx, &call.Caller)
 	if errors.Is(err, store.ErrNotFound) {
-		return access.Policies{}, authError(op.wire.Service(), unknownKey)
+		return access.Policies{}, authError(op.wire.Service(), errUnknownKey)
 	}
 	return p, err
 }

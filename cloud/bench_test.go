@@ -145,6 +145,7 @@ func resend(b *testing.B, address string, raw []byte) {
 					return
 				}
 				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
 				if err != nil || resp.StatusCode != http.StatusOK {
 					b.Errorf("answered %d: %s (%v)", resp.StatusCode, body, err)
 					return

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -77,8 +76,8 @@ func New(options ...Option) (*Cloud, error) {
 // Close finishes what is under way and closes the store.
 func (c *Cloud) Close() error {
 	c.scheduler.stop()
-	err := c.recorder.stop()
-	return errors.Join(err, c.store.Close())
+	c.recorder.stop()
+	return c.store.Close()
 }
 
 // RootCredentials are the access key of the account's root user.

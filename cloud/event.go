@@ -148,8 +148,7 @@ func (e *event) fail(err error) {
 }
 
 func isServerFault(err error) bool {
-	var e smithy.APIError
-	if !errors.As(err, &e) {
+	if _, ok := errors.AsType[smithy.APIError](err); !ok {
 		return true
 	}
 	_, status := describeError(err)

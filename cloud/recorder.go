@@ -127,12 +127,11 @@ func (r *recorder) commit(events []event) error {
 }
 
 // stop commits what is left and ends the goroutine.
-func (r *recorder) stop() error {
+func (r *recorder) stop() {
 	r.mu.Lock()
 	r.closed = true
 	r.more.Broadcast()
 	r.room.Broadcast()
 	r.mu.Unlock()
 	r.done.Wait()
-	return nil
 }

@@ -6,7 +6,7 @@ import "strings"
 // tells the partition.
 var regions = func() map[string]string {
 	m := make(map[string]string)
-	for _, r := range strings.Fields(`
+	for r := range strings.FieldsSeq(`
 		af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3
 		ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4
 		ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 eu-central-1

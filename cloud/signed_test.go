@@ -112,8 +112,8 @@ func TestNobodyElse(t *testing.T) {
 			{"invented temporary key", p.unknownKey, func(q *signed) { q.id, q.token = "ASIAIOSFODNN7EXAMPLE", "token" }},
 			{"empty signature", "", func(q *signed) {
 				q.spoil = func(r *http.Request) {
-					a := r.Header.Get("Authorization")
-					r.Header.Set("Authorization", a[:strings.Index(a, "Signature=")]+"Signature=")
+					unsigned, _, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+					r.Header.Set("Authorization", unsigned+"Signature=")
 				}
 			}},
 		} {

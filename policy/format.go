@@ -258,7 +258,7 @@ func (v *validator) keyCondition(s *Statement) {
 		if c.set != forAllValues || s.effect != Allow {
 			continue
 		}
-		what := ""
+		var what string
 		switch {
 		case strings.HasPrefix(c.lower, "kms:encryptioncontext:"):
 			what = "encryption context"

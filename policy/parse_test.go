@@ -126,8 +126,7 @@ func TestParseRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := policy.Parse([]byte(c.text))
-			var e *policy.ParseError
-			if !errors.As(err, &e) {
+			if _, ok := errors.AsType[*policy.ParseError](err); !ok {
 				t.Fatalf("got %v, want a ParseError", err)
 			}
 			if err.Error() != c.want {

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,12 +89,7 @@ func referenceAction(s map[string]any, r request) bool {
 }
 
 func anyOf(values []string, f func(string) bool) bool {
-	for _, v := range values {
-		if f(v) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(values, f)
 }
 
 // literal marks characters of a pattern that come out of a variable or an

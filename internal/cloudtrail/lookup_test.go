@@ -201,8 +201,7 @@ func TestThrottled(t *testing.T) {
 	codes := make([]string, 0, 4)
 	for _, at := range []time.Duration{0, 0, 0, time.Second} {
 		_, err := h.lookupAt(now.Add(at), &cloudtrail.LookupEventsInput{})
-		var e smithy.APIError
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[smithy.APIError](err); ok {
 			codes = append(codes, e.ErrorCode())
 			continue
 		}

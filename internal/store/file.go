@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -66,8 +67,7 @@ func Open(dir string) (Store, error) {
 	}
 	rows, err := d.load()
 	if err != nil {
-		d.close()
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	f := &file{disk: d, turn: make(turn, 1), head: rows, safe: rows.Copy()}
 	f.shown.Store(&snapshot{rows: rows.Copy()})

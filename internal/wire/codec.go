@@ -92,7 +92,7 @@ func (o *Operation) encodeQuery(p *plan, v reflect.Value, requestID string) []by
 
 // readBlob gives the bytes of a blob, read to the end where the SDK streams.
 func readBlob(v reflect.Value) ([]byte, error) {
-	if r, ok := v.Interface().(io.Reader); ok {
+	if r, ok := reflect.TypeAssert[io.Reader](v); ok {
 		return io.ReadAll(r)
 	}
 	return v.Bytes(), nil

@@ -36,7 +36,7 @@ func (e *Error) HTTPStatus() int {
 	return e.Status
 }
 
-var malformedQuery = &Error{Code: "MalformedQueryString", Message: "The query string contains a syntax error."}
+var errMalformedQuery = &Error{Code: "MalformedQueryString", Message: "The query string contains a syntax error."}
 
 // printable keeps what a client sent short and harmless in a message.
 func printable(s string) string {
@@ -51,8 +51,7 @@ func printable(s string) string {
 // Code is the code and message that an error is answered with. One that is not
 // AWS's is an internal failure, and says no more.
 func Code(err error) (code, message string) {
-	var e smithy.APIError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode(), e.ErrorMessage()
 	}
 	return "InternalFailure", "The request processing has failed because of an unknown error, exception or failure."

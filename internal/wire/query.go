@@ -37,16 +37,16 @@ func parseQuery(form string) (*node, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := unescapeForm(name)
 		if err != nil {
-			return nil, malformedQuery
+			return nil, errMalformedQuery
 		}
 		if value, err = unescapeForm(value); err != nil {
-			return nil, malformedQuery
+			return nil, errMalformedQuery
 		}
 		at := root
 		depth := 0
 		for part := range strings.SplitSeq(name, ".") {
 			if depth++; depth > maxDepth {
-				return nil, malformedQuery
+				return nil, errMalformedQuery
 			}
 			next := at.children[part]
 			if next == nil {

@@ -51,7 +51,7 @@ func (s *Service) routeQuery(r *http.Request, body []byte) (*Operation, error) {
 	}
 	var err error
 	if action, err = unescapeForm(action); err != nil {
-		return nil, malformedQuery
+		return nil, errMalformedQuery
 	}
 	if action == "" {
 		return nil, &Error{Code: "MissingAction", Message: "The request is missing an action or a required parameter."}

@@ -81,7 +81,7 @@ func method(client any, operation string) (call reflect.Value, in, out reflect.T
 // invoke has the SDK's client carry out an operation.
 func invoke(call, in reflect.Value) (out any, err error) {
 	results := call.Call([]reflect.Value{reflect.ValueOf(context.Background()), in})
-	err, _ = results[1].Interface().(error)
+	err, _ = reflect.TypeAssert[error](results[1])
 	return results[0].Interface(), err
 }
 
@@ -173,8 +173,8 @@ func readSnapshot(t *testing.T, text string) (*http.Request, []byte) {
 	line, rest, _ := strings.Cut(text, "\n\n")
 	method, target, _ := strings.Cut(line, " ")
 	headers, body, _ := strings.Cut(rest, "\n\n")
-	if strings.HasPrefix(rest, "\n") {
-		headers, body = "", strings.TrimPrefix(rest, "\n")
+	if after, ok := strings.CutPrefix(rest, "\n"); ok {
+		headers, body = "", after
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {

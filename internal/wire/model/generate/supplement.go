@@ -41,8 +41,7 @@ type seenKey struct {
 
 func supplementFrom(client reflect.Type, protocol string, lines map[string]any) int {
 	s := &supplement{lines: lines, protocol: protocol, seen: make(map[seenKey]bool)}
-	for i := range client.NumMethod() {
-		m := client.Method(i)
+	for m := range client.Methods() {
 		if m.Type.NumIn() != 4 || m.Type.NumOut() != 2 || m.Type.In(2).Kind() != reflect.Pointer {
 			continue
 		}
@@ -103,8 +102,7 @@ func (s *supplement) members(name string, x model.Shape, t reflect.Type) {
 		known[strings.ToUpper(m.Name[:1])+m.Name[1:]] = m
 	}
 	changed := false
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if m, ok := known[f.Name]; ok {
 			s.compare(m.Shape, f.Type)
 			continue
@@ -184,8 +182,8 @@ func (s *supplement) structure(t reflect.Type) string {
 	x := model.Shape{Type: "structure"}
 	s.lines["s:"+name] = x // a structure may contain itself
 	if t.Kind() == reflect.Struct {
-		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() && f.Name != "ResultMetadata" {
+		for f := range t.Fields() {
+			if f := f; f.IsExported() && f.Name != "ResultMetadata" {
 				x.Members = append(x.Members, s.member(f))
 			}
 		}
