@@ -183,7 +183,7 @@ func (s *supplement) structure(t reflect.Type) string {
 	s.lines["s:"+name] = x // a structure may contain itself
 	if t.Kind() == reflect.Struct {
 		for f := range t.Fields() {
-			if f := f; f.IsExported() && f.Name != "ResultMetadata" {
+			if f.IsExported() && f.Name != "ResultMetadata" {
 				x.Members = append(x.Members, s.member(f))
 			}
 		}
