@@ -121,6 +121,7 @@ func (s *Service) createRole(c *api.Call, in *iam.CreateRoleInput) (*iam.CreateR
 		return nil, err
 	}
 	out.MaxSessionDuration = nil // which AWS does not show here
+	out.AssumeRolePolicyDocument = aws.String(encode(value(in.AssumeRolePolicyDocument)))
 	out.PermissionsBoundary = describeBoundary(r.Boundary)
 	out.Tags = r.Tags.describe()
 	return &iam.CreateRoleOutput{Role: &out}, nil

@@ -35,8 +35,11 @@ func TestTrustPoliciesKeepPrincipalsByTheirIDs(t *testing.T) {
 	user := w.newUser("test")
 	document := trusting(`{"AWS": ["arn:aws:iam::123456789012:user/test", "123456789012"], "Service":"ec2.amazonaws.com"}`)
 	r := w.newRole("r", document)
-	if got := w.trustOf("r"); got != document {
-		t.Errorf("shown as %s", got)
+	if got := *r.AssumeRolePolicyDocument; got != strings.NewReplacer("+", "%20").Replace(url.QueryEscape(document)) {
+		t.Errorf("CreateRole shows %s", got)
+	}
+	if got, want := w.trustOf("r"), strings.Replace(document, `"123456789012"`, `"arn:aws:iam::123456789012:root"`, 1); got != want {
+		t.Errorf("shown as %s\nwant %s", got, want)
 	}
 	w.view(func(tx store.Tx) error {
 		kept, err := w.iam.Role(tx, *r.Arn)

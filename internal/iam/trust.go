@@ -38,8 +38,9 @@ func (s *Service) newTrust(c *api.Call, text string) (string, error) {
 	return api.ReplacePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
 }
 
-// trusted checks one principal, and returns the unique id to keep in its place,
-// or nothing if it stays as it is.
+// trusted checks one principal, and returns what to keep in its place: the
+// unique id of a user or role, an account's ARN for its number, or nothing if it
+// stays as it is.
 func (s *Service) trusted(c *api.Call, n policy.PrincipalName) (string, error) {
 	var ok bool
 	var id string
@@ -48,8 +49,11 @@ func (s *Service) trusted(c *api.Call, n policy.PrincipalName) (string, error) {
 		ok = n.Name == "*"
 	case policy.AWSPrincipal:
 		id, ok = s.ResolvePrincipal(c.Tx, n.Name)
-		if uniqueID.MatchString(n.Name) {
+		switch {
+		case uniqueID.MatchString(n.Name):
 			_, ok = s.PrincipalARN(c.Tx, n.Name)
+		case isAccount(n.Name):
+			id = "arn:" + c.Partition + ":iam::" + n.Name + ":root"
 		}
 	case policy.ServicePrincipal:
 		ok = servicePattern.MatchString(n.Name)

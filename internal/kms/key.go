@@ -150,7 +150,7 @@ func (s *Service) putNewKey(c *api.Call, k *keyRow, document string) error {
 	if err := materials.Put(c.Tx, c.Scope(), materialRowID(k.ID, m.ID), m); err != nil {
 		return err
 	}
-	if err := s.putPolicy(c.Tx, c.Scope(), k.ID, document); err != nil {
+	if err := s.putPolicy(c, c.Scope(), k.ID, document); err != nil {
 		return err
 	}
 	return keys.Put(c.Tx, c.Scope(), k.ID, *k)

@@ -114,15 +114,15 @@ func (s *Service) putKeyPolicy(c *api.Call, in *kms.PutKeyPolicyInput) (*kms.Put
 		return nil, err
 	}
 	respondWithKey(c, t.arn)
-	return &kms.PutKeyPolicyOutput{}, s.putPolicy(c.Tx, t.scope, t.id, value(in.Policy))
+	return &kms.PutKeyPolicyOutput{}, s.putPolicy(c, t.scope, t.id, value(in.Policy))
 }
 
-func (s *Service) putPolicy(tx store.Tx, scope store.Scope, keyID, text string) error {
-	kept, err := s.keptPolicy(tx, text)
+func (s *Service) putPolicy(c *api.Call, scope store.Scope, keyID, text string) error {
+	kept, err := s.keptPolicy(c, text)
 	if err != nil {
 		return err
 	}
-	return policies.Put(tx, scope, keyID, policyRow{Text: kept})
+	return policies.Put(c.Tx, scope, keyID, policyRow{Text: kept})
 }
 
 func (s *Service) listKeyPolicies(c *api.Call, in *kms.ListKeyPoliciesInput) (*kms.ListKeyPoliciesOutput, error) {

@@ -99,9 +99,15 @@ func (s *Service) shown(tx store.Tx, name string) string {
 	return name
 }
 
-// keptPolicy is a key policy as it is stored, its principals in their kept form.
-func (s *Service) keptPolicy(tx store.Tx, text string) (string, error) {
-	return s.replacePrincipals(text, func(name string) string { return s.kept(tx, name) })
+// keptPolicy is a key policy as it is stored: its principals in their kept form,
+// and accounts by their ARNs.
+func (s *Service) keptPolicy(c *api.Call, text string) (string, error) {
+	return s.replacePrincipals(text, func(name string) string {
+		if isAccount(name) {
+			return "arn:" + c.Partition + ":iam::" + name + ":root"
+		}
+		return s.kept(c.Tx, name)
+	})
 }
 
 // shownPolicy is a stored key policy as it is shown, and as it counts: a unique
@@ -114,9 +120,6 @@ func (s *Service) shownPolicy(tx store.Tx, text string) (string, error) {
 }
 
 func (s *Service) replacePrincipals(text string, other func(string) string) (string, error) {
-	if s.principals == nil {
-		return text, nil
-	}
 	p, err := s.policies.compile(text)
 	if err != nil {
 		return "", err
