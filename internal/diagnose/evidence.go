@@ -89,14 +89,32 @@ type Caller struct {
 	Policies []string `json:"policies"`
 	Boundary string   `json:"boundary,omitempty"`
 
-	Principal access.Principal  `json:"-"`
-	Identity  []access.Document `json:"-"`
-	Limit     *access.Document  `json:"-"` // the permissions boundary
+	Principal access.Principal `json:"-"`
+	Identity  []Held           `json:"-"`
+	Limit     *access.Document `json:"-"` // the permissions boundary
 	// Session are the session policies, where the trail has the AssumeRole event.
 	Session    []access.Document `json:"-"`
 	HasSession bool              `json:"-"`
 	// Context holds condition keys that the event tells about the caller.
 	Context access.Context `json:"-"`
+}
+
+// Held is an identity policy and who holds it.
+type Held struct {
+	access.Document
+	// Inline tells an inline policy from an attached one.
+	Inline bool
+	// Holder is user, group or role; HolderName and Policy are their names.
+	Holder, HolderName, Policy string
+}
+
+// documents are the caller's identity policies as package access takes them.
+func (c *Caller) documents() []access.Document {
+	all := make([]access.Document, len(c.Identity))
+	for i := range c.Identity {
+		all[i] = c.Identity[i].Document
+	}
+	return all
 }
 
 // Unread is something that could not be read.
@@ -141,7 +159,7 @@ func (e *Evidence) clone() *Evidence {
 	c.Keys = append([]Key(nil), e.Keys...)
 	if e.Caller != nil {
 		caller := *e.Caller
-		caller.Identity = append([]access.Document(nil), caller.Identity...)
+		caller.Identity = append([]Held(nil), caller.Identity...)
 		caller.Session = append([]access.Document(nil), caller.Session...)
 		c.Caller = &caller
 	}

@@ -139,8 +139,10 @@ const (
 // Proof is the evaluation of every request with the fixes in place.
 type Proof struct {
 	// Sufficient: every request of the start is allowed.
-	Sufficient bool    `json:"sufficient"`
-	Steps      []Check `json:"steps"`
+	Sufficient bool `json:"sufficient"`
+	// NothingElse: none of Others was denied before and is allowed now.
+	NothingElse bool    `json:"nothingElse"`
+	Steps       []Check `json:"steps"`
 	// Others are requests that the fix must not open.
 	Others []Check `json:"others"`
 }

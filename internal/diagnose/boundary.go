@@ -1,0 +1,81 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/policy"
+)
+
+// boundary: the caller's permissions boundary does not let the request through,
+// whatever the identity policies allow (IAM guide, "Permissions boundaries for
+// IAM entities").
+func (e *Evidence) boundary(same []trial) finding {
+	t := &same[0]
+	c := e.causeOf(Boundary, same)
+	limit := e.Caller.Limit
+	if t.decision.Outcome == access.ExplicitDeny {
+		c.Sentence = fmt.Sprintf("%s, the permissions boundary of %s, denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
+		text, ok := exempt(limit.Policy.Text(), t.decision.By.Statement, t)
+		if !ok {
+			return finding{cause: c}
+		}
+		return finding{cause: c, fixes: []Fix{e.changeBoundary(text)}}
+	}
+	c.Sentence = fmt.Sprintf("The permissions boundary of %s, %s, does not allow %s, so no policy can.", e.who(), limit.Name, t.request.Action)
+	c.Statement = nearMiss(t)
+	text, err := withStatements(limit.Policy.Text(), e.allowing(same, nil)...)
+	if err != nil {
+		return finding{cause: c}
+	}
+	return finding{cause: c, fixes: []Fix{e.changeBoundary(text)}}
+}
+
+// changeBoundary puts a new text in the boundary's place: a new version of the
+// account's own policy, or a new policy where AWS manages the boundary.
+func (e *Evidence) changeBoundary(text string) Fix {
+	limit := e.Caller.Limit
+	f := Fix{Kind: BoundaryFix, Document: text, Target: limit.ARN, Title: "Let the permissions boundary " + limit.Name + " allow it"}
+	f.apply = func(e *Evidence) {
+		if p, err := policy.Parse([]byte(text)); err == nil {
+			e.Caller.Limit = &access.Document{Name: limit.Name, ARN: limit.ARN, Policy: p}
+		}
+	}
+	if !awsManaged(limit.ARN) {
+		f.Commands = []string{e.newVersion(limit.ARN, text), e.again()}
+		f.Note = "Every user and role with this boundary gets the same; a managed policy keeps five versions."
+		return f
+	}
+	name := lastPart(limit.ARN) + "-with-grants"
+	arn := fmt.Sprintf("arn:%s:iam::%s:policy/%s", e.Site.Partition, e.Site.Account, name)
+	verb, flag, owner := "put-user-permissions-boundary", "--user-name", e.Caller.Principal.Name
+	if e.Caller.Principal.Type == access.RoleSession {
+		verb, flag, owner = "put-role-permissions-boundary", "--role-name", lastPart(e.Caller.Principal.RoleARN)
+	}
+	f.Target = e.target()
+	f.Title = "Replace the permissions boundary, which AWS manages, by one of your own that allows it"
+	f.Commands = []string{
+		e.aws("iam", "create-policy", "--policy-name", name, "--policy-document", compact(text)),
+		e.aws("iam", verb, flag, owner, "--permissions-boundary", arn),
+		e.again(),
+	}
+	return f
+}
+
+// unreadLimit: the event names a boundary or another limit that could not be read.
+func (e *Evidence) unreadLimit(same []trial, d Denial) finding {
+	kind := ControlPolicy
+	switch d.Layer {
+	case access.BoundaryLayer:
+		kind = Boundary
+	case access.SessionLayer:
+		kind = SessionPolicy
+	}
+	c := e.causeOf(kind, same)
+	c.Sentence = fmt.Sprintf("No %s of %s allows %s; the policy could not be read.", d.Layer, e.who(), d.Action)
+	c.Note = d.note()
+	return finding{cause: c, fixes: []Fix{{
+		Kind: PolicyEditFix, Title: "Add this statement to the " + string(d.Layer), Target: e.target(),
+		Document: render(e.allowing(same, nil)[0]), Commands: []string{e.again()},
+	}}}
+}

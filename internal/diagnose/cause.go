@@ -1,0 +1,46 @@
+package diagnose
+
+// CauseKind tells causes apart.
+type CauseKind string
+
+// The causes that the doctor knows.
+const (
+	// IdentityMissing: no identity policy allows the request. The article's cause.
+	IdentityMissing CauseKind = "identity-policy-missing"
+	// IdentityDenied: a Deny statement of an identity policy.
+	IdentityDenied CauseKind = "identity-policy-deny"
+	// ConditionMismatch: an Allow statement fits but for a condition.
+	ConditionMismatch CauseKind = "condition-mismatch"
+	// KeyPolicyMissing: the key policy neither delegates to IAM nor names the caller.
+	KeyPolicyMissing CauseKind = "key-policy-missing"
+	// KeyPolicyDenied: a Deny statement of the key policy.
+	KeyPolicyDenied CauseKind = "key-policy-deny"
+	// Boundary: the caller's permissions boundary does not let the request through.
+	Boundary CauseKind = "permissions-boundary"
+	// SessionPolicy: the policy that was passed to AssumeRole does not.
+	SessionPolicy CauseKind = "session-policy"
+	// ControlPolicy: a policy of the organization or of an endpoint does not.
+	ControlPolicy CauseKind = "control-policy"
+
+	KeyDisabled        CauseKind = "key-disabled"
+	KeyPendingDeletion CauseKind = "key-pending-deletion"
+	KeyPendingImport   CauseKind = "key-pending-import"
+	KeyUnavailable     CauseKind = "key-unavailable"
+	KeyDeleted         CauseKind = "key-deleted"
+
+	// StoppedByUser: somebody called StopInstances or TerminateInstances.
+	StoppedByUser CauseKind = "stopped-by-user"
+	// StoppedBySystem: the operating system shut the instance down.
+	StoppedBySystem CauseKind = "stopped-by-operating-system"
+	// StoppedByAWS: a scheduled stop, or a Spot interruption.
+	StoppedByAWS CauseKind = "stopped-by-aws"
+	NoCapacity   CauseKind = "no-capacity"
+	VolumeLimit  CauseKind = "volume-limit"
+	SnapshotGone CauseKind = "snapshot-not-found"
+)
+
+// finding is a cause with its repair.
+type finding struct {
+	cause Cause
+	fixes []Fix
+}

@@ -1,0 +1,49 @@
+package diagnose
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// aws is an AWS CLI command line in the evidence's region, its words quoted for
+// a POSIX shell.
+func (e *Evidence) aws(words ...string) string {
+	line := append([]string{"aws"}, words...)
+	if words[0] != "iam" && e.Site.Region != "" {
+		line = append(line, "--region", e.Site.Region)
+	}
+	for i, w := range line {
+		line[i] = quote(w)
+	}
+	return strings.Join(line, " ")
+}
+
+// again is the command that starts the instance once the cause is gone. A failed
+// launch leaves nothing to start.
+func (e *Evidence) again() string {
+	if e.launching() {
+		return "# then launch the instance again"
+	}
+	return e.aws("ec2", "start-instances", "--instance-ids", e.Instance.ID)
+}
+
+// quote makes one word of a shell command line.
+func quote(s string) string {
+	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,", r)
+	}) < 0
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// compact is a document without white space, for a command line.
+func compact(document string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(document)) != nil {
+		return document
+	}
+	return b.String()
+}

@@ -1,0 +1,113 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// Options say what to diagnose.
+type Options struct {
+	// Instance is the instance's id.
+	Instance string
+	// Principal is the ARN of who is to start it: a user, a role, a role session
+	// or the root user. Empty: the trail tells who tried.
+	Principal string
+	// Region is where the clients work; empty: the instance's zone tells.
+	Region string
+}
+
+// Run gathers the evidence and judges it. It returns an error only where no
+// diagnosis can begin: the instance cannot be described, or ctx has ended.
+func Run(ctx context.Context, c Clients, o Options) (*Report, error) {
+	e, err := Gather(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	return Judge(e), nil
+}
+
+// Gather reads the evidence. What cannot be read is in Evidence.Unread.
+func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
+	if o.Principal != "" && namedCaller(o.Principal) == nil {
+		return nil, fmt.Errorf("%q is no principal that can start an instance: give the ARN of a user, a role or a role session", o.Principal)
+	}
+	g := &gatherer{ctx: ctx, clients: c, options: o, evidence: &Evidence{}}
+	if err := g.instance(); err != nil {
+		return nil, err
+	}
+	switch g.evidence.Instance.State {
+	case "running", "pending", "stopping":
+		g.volumes()
+		g.keys()
+	default:
+		g.instanceEvents()
+		g.volumes()
+		g.keys()
+		g.kmsEvents()
+		g.caller()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Instance, err)
+	}
+	return g.evidence, nil
+}
+
+// gatherer fills in the evidence, one source after the other.
+type gatherer struct {
+	ctx      context.Context
+	clients  Clients
+	options  Options
+	evidence *Evidence
+}
+
+// denials are the codes with which the services refuse for want of a permission.
+var denials = map[string]bool{
+	"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true,
+}
+
+// unread notes that something could not be read. layer is what decisions lack by
+// it, empty if none turns on it; key limits that to one key.
+func (g *gatherer) unread(err error, what, call string, layer access.Layer, key string) {
+	u := Unread{What: what, Call: call, Why: err.Error(), layer: layer, key: key}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		u.Why = api.ErrorCode() + ": " + api.ErrorMessage()
+		u.Denied = denials[api.ErrorCode()]
+	}
+	g.evidence.Unread = append(g.evidence.Unread, u)
+}
+
+// isCode tells an API's error by its code.
+func isCode(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}
+
+// site finds the partition: whoever asks is in the same.
+func (g *gatherer) site(account, zone string) {
+	s := launch.Site{Account: account, Region: g.options.Region, Partition: "aws"}
+	if s.Region == "" && zone != "" {
+		s.Region = strings.TrimRight(zone, "abcdefghijklmnopqrstuvwxyz")
+	}
+	out, err := g.clients.STS.GetCallerIdentity(g.ctx, &sts.GetCallerIdentityInput{})
+	switch {
+	case err == nil:
+		if parts := strings.SplitN(aws.ToString(out.Arn), ":", 3); len(parts) == 3 {
+			s.Partition = parts[1]
+		}
+	case strings.HasPrefix(s.Region, "cn-"):
+		s.Partition = "aws-cn"
+	case strings.HasPrefix(s.Region, "us-gov-"):
+		s.Partition = "aws-us-gov"
+	}
+	g.evidence.Site = s
+}

@@ -1,0 +1,178 @@
+package diagnose
+
+import (
+	"strings"
+	"time"
+
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/keyturn/keyturn/access"
+)
+
+// caller finds out who started the instance, and reads what bears on them.
+func (g *gatherer) caller() {
+	e := g.evidence
+	if _, plain := e.plainReason(); plain {
+		return
+	}
+	switch {
+	case e.Denied != nil && !strings.Contains(e.Denied.Principal, ":assumed-role/aws:ec2-infrastructure/"):
+		e.Caller = callerOf(e.Denied, e.Site.Partition)
+		e.Caller.Source = "the denied " + e.Denied.Name + " event (" + e.Denied.Source + ")"
+	case e.Start != nil:
+		e.Caller = callerOf(e.Start, e.Site.Partition)
+		e.Caller.Source = "the " + e.Start.Name + " event (" + e.Start.Source + ")"
+	}
+	if p := g.options.Principal; e.Caller == nil && p != "" {
+		e.Caller = namedCaller(p)
+		if e.Caller != nil {
+			e.Caller.Source = "the command line"
+		}
+	}
+	if e.Caller == nil {
+		return
+	}
+	switch e.Caller.Principal.Type {
+	case access.User:
+		g.userPolicies()
+	case access.RoleSession:
+		g.rolePolicies()
+		g.sessionPolicies()
+	case access.FederatedUser:
+		g.unknownSession()
+	}
+	for _, h := range e.Caller.Identity {
+		e.Caller.Policies = append(e.Caller.Policies, h.Name)
+	}
+	e.Caller.Policies = filled(e.Caller.Policies)
+}
+
+// callerOf is who an event says made the call.
+func callerOf(v *Event, partition string) *Caller {
+	id := v.identity
+	p := access.Principal{
+		Type: access.PrincipalType(id.Type), Partition: partition, Account: id.AccountID, ARN: id.ARN,
+		UserID: id.PrincipalID, Name: id.UserName,
+	}
+	c := &Caller{Type: id.Type, ARN: id.ARN}
+	switch p.Type {
+	case access.RoleSession:
+		p.RoleARN, p.RoleID = id.Session.Issuer.ARN, id.Session.Issuer.PrincipalID
+		p.Name = lastPart(id.ARN)
+		p.ServiceLinked = strings.Contains(p.RoleARN, ":role/aws-service-role/")
+		c.Role = p.RoleARN
+	case access.FederatedUser:
+		p.UserARN, p.Name = id.Session.Issuer.ARN, lastPart(id.ARN)
+	}
+	c.Principal = p
+	if !v.Time.IsZero() {
+		c.Context.Set("aws:CurrentTime", v.Time.Format(time.RFC3339))
+	}
+	if created := id.Session.Attributes.Created; created != "" {
+		c.Context.Set("aws:TokenIssueTime", created)
+		c.Context.Set("aws:MultiFactorAuthPresent", id.Session.Attributes.MFA)
+	}
+	if s := id.Session.SourceIdentity; s != "" {
+		c.Context.Set("aws:SourceIdentity", s)
+	}
+	return c
+}
+
+// namedCaller is the principal of an ARN, nil if it is none that can call EC2.
+// A role stands for any session of it.
+func namedCaller(arn string) *Caller {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return nil
+	}
+	p := access.Principal{Partition: parts[1], Account: parts[4], ARN: arn}
+	kind, name, _ := strings.Cut(parts[5], "/")
+	switch {
+	case parts[2] == "iam" && parts[5] == "root":
+		p.Type, p.UserID = access.Root, p.Account
+	case parts[2] == "iam" && kind == "user" && name != "":
+		p.Type, p.Name = access.User, lastPart(arn)
+	case parts[2] == "iam" && kind == "role" && name != "":
+		p.Type, p.Name, p.RoleARN = access.RoleSession, "keyturn", arn
+		p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":assumed-role/" + lastPart(arn) + "/" + p.Name
+		p.ServiceLinked = strings.HasPrefix(name, "aws-service-role/")
+	case parts[2] == "sts" && kind == "assumed-role" && strings.Count(name, "/") == 1:
+		role, session, _ := strings.Cut(name, "/")
+		p.Type, p.Name = access.RoleSession, session
+		p.RoleARN = "arn:" + p.Partition + ":iam::" + p.Account + ":role/" + role
+	default:
+		return nil
+	}
+	return &Caller{Type: string(p.Type), ARN: p.ARN, Role: p.RoleARN, Principal: p}
+}
+
+// sessionPolicies reads the session policy from the event that made the session:
+// nothing else shows it. Sessions of tools that CloudTrail records elsewhere, and
+// those older than the trail, have no such event here.
+func (g *gatherer) sessionPolicies() {
+	e := g.evidence
+	c := e.Caller
+	if c.Principal.ServiceLinked {
+		return
+	}
+	v := e.Start
+	if v == nil {
+		v = e.Denied
+	}
+	if v == nil {
+		return
+	}
+	created, err := time.Parse(time.RFC3339, v.identity.Session.Attributes.Created)
+	if err != nil {
+		return
+	}
+	events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, "AssumeRole", created.Add(-beforeStart), created.Add(beforeStart))
+	for i := range events {
+		if a := &events[i]; !a.failed() && madeSession(a, v) {
+			g.readSession(a)
+			return
+		}
+	}
+}
+
+// madeSession tells whether the AssumeRole event made the session of an event.
+func madeSession(a, v *Event) bool {
+	if key, ok := at(a.response, "credentials", "accessKeyId").(string); ok && key != "" && v.identity.AccessKeyID != "" {
+		return key == v.identity.AccessKeyID
+	}
+	arn, ok := at(a.response, "assumedRoleUser", "arn").(string)
+	return ok && arn == v.Principal
+}
+
+func (g *gatherer) readSession(a *Event) {
+	c := g.evidence.Caller
+	if text, ok := a.request["policy"].(string); ok && text != "" {
+		c.HasSession = true
+		d, err := parsed("session policy of "+c.Principal.Name, "", text)
+		if err != nil {
+			g.unknownSession()
+			return
+		}
+		c.Session = append(c.Session, d)
+	}
+	arns, _ := a.request["policyArns"].([]any)
+	for _, entry := range arns {
+		arn, _ := at(map[string]any{"entry": entry}, "entry", "arn").(string)
+		if arn == "" {
+			continue
+		}
+		c.HasSession = true
+		if d, ok := g.managed(arn, lastPart(arn), access.SessionLayer); ok {
+			c.Session = append(c.Session, d)
+		}
+	}
+}
+
+// unknownSession notes that there is a session policy that nobody can read.
+func (g *gatherer) unknownSession() {
+	e := g.evidence
+	e.Unread = append(e.Unread, Unread{
+		What: "session policy of " + e.Caller.ARN, Call: "cloudtrail:LookupEvents",
+		Why: "no event tells with what policy the session was made", layer: access.SessionLayer,
+	})
+}

@@ -1,0 +1,195 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// instance describes the instance: without it there is nothing to diagnose.
+func (g *gatherer) instance() error {
+	id := g.options.Instance
+	out, err := g.clients.EC2.DescribeInstances(g.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	if err != nil {
+		return fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err)
+	}
+	for _, r := range out.Reservations {
+		for _, i := range r.Instances {
+			if aws.ToString(i.InstanceId) == id {
+				g.readInstance(aws.ToString(r.OwnerId), &i)
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("there is no instance %s in this account and region: an instance that terminated is shown for an hour or so", id)
+}
+
+func (g *gatherer) readInstance(account string, i *ec2types.Instance) {
+	e := g.evidence
+	e.Instance = Instance{
+		Source: "ec2:DescribeInstances", ID: aws.ToString(i.InstanceId),
+		TransitionReason: aws.ToString(i.StateTransitionReason), Launched: i.LaunchTime,
+		Image: aws.ToString(i.ImageId), RootDevice: aws.ToString(i.RootDeviceName),
+	}
+	if i.State != nil {
+		e.Instance.State = string(i.State.Name)
+	}
+	if i.StateReason != nil {
+		e.Instance.StateReason = Reason{Code: aws.ToString(i.StateReason.Code), Message: aws.ToString(i.StateReason.Message)}
+	}
+	if i.Placement != nil {
+		e.Instance.Zone = aws.ToString(i.Placement.AvailabilityZone)
+	}
+	for _, m := range i.BlockDeviceMappings {
+		if m.Ebs == nil {
+			continue
+		}
+		device := aws.ToString(m.DeviceName)
+		e.Volumes = append(e.Volumes, Volume{
+			Source: "ec2:DescribeInstances", ID: aws.ToString(m.Ebs.VolumeId), Device: device, Root: device == e.Instance.RootDevice,
+		})
+	}
+	g.site(account, e.Instance.Zone)
+}
+
+// volumes describes the attached volumes. A failed launch has none any more:
+// the call that asked for them tells.
+func (g *gatherer) volumes() {
+	e := g.evidence
+	if len(e.Volumes) == 0 {
+		if e.launching() {
+			g.askedVolumes()
+		}
+		return
+	}
+	var ids []string
+	for _, v := range e.Volumes {
+		ids = append(ids, v.ID)
+	}
+	out, err := g.clients.EC2.DescribeVolumes(g.ctx, &ec2.DescribeVolumesInput{VolumeIds: ids})
+	if err != nil {
+		g.unread(err, "volumes of "+e.Instance.ID, "ec2:DescribeVolumes", "", "")
+		return
+	}
+	for _, d := range out.Volumes {
+		if v := e.volume(aws.ToString(d.VolumeId)); v != nil {
+			v.Source, v.Encrypted, v.Key = "ec2:DescribeVolumes", aws.ToBool(d.Encrypted), aws.ToString(d.KmsKeyId)
+			v.Snapshot = aws.ToString(d.SnapshotId)
+		}
+	}
+	slices.SortStableFunc(e.Volumes, func(a, b Volume) int {
+		switch {
+		case a.Root == b.Root:
+			return 0
+		case a.Root:
+			return -1
+		}
+		return 1
+	})
+}
+
+// askedVolumes works out the volumes that a launch asked for: the event's block
+// device mapping over the image's, and the region's defaults of encryption.
+func (g *gatherer) askedVolumes() {
+	e := g.evidence
+	g.imageVolumes()
+	if e.Start != nil {
+		items, _ := at(e.Start.request, "blockDeviceMapping", "items").([]any)
+		for _, item := range items {
+			g.mappedVolume(item)
+		}
+	}
+	byDefault := g.encryptedByDefault()
+	needed := false
+	for i := range e.Volumes {
+		v := &e.Volumes[i]
+		v.Encrypted = v.Encrypted || byDefault || v.Key != ""
+		needed = needed || v.Encrypted && v.Key == ""
+	}
+	if !needed {
+		return
+	}
+	out, err := g.clients.EC2.GetEbsDefaultKmsKeyId(g.ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
+	if err != nil {
+		g.unread(err, "the default key of EBS encryption", "ec2:GetEbsDefaultKmsKeyId", "", "")
+		return
+	}
+	for i := range e.Volumes {
+		if v := &e.Volumes[i]; v.Encrypted && v.Key == "" {
+			v.Key = aws.ToString(out.KmsKeyId)
+		}
+	}
+}
+
+// mappedVolume reads one block device mapping of a RunInstances event.
+func (g *gatherer) mappedVolume(item any) {
+	m, ok := item.(map[string]any)
+	if !ok {
+		return
+	}
+	device, _ := m["deviceName"].(string)
+	ebs, ok := m["ebs"].(map[string]any)
+	if !ok {
+		return
+	}
+	v := g.device(device)
+	v.Source = "cloudtrail:LookupEvents"
+	if encrypted, ok := ebs["encrypted"].(bool); ok {
+		v.Encrypted = encrypted
+	}
+	if key, ok := ebs["kmsKeyId"].(string); ok {
+		v.Key = key
+	}
+	if snapshot, ok := ebs["snapshotId"].(string); ok {
+		v.Snapshot = snapshot
+	}
+}
+
+// device is the volume of a device, new if there is none.
+func (g *gatherer) device(name string) *Volume {
+	e := g.evidence
+	for i := range e.Volumes {
+		if e.Volumes[i].Device == name {
+			return &e.Volumes[i]
+		}
+	}
+	e.Volumes = append(e.Volumes, Volume{Device: name, Root: name == e.Instance.RootDevice})
+	return &e.Volumes[len(e.Volumes)-1]
+}
+
+func (g *gatherer) imageVolumes() {
+	image := g.evidence.Instance.Image
+	if image == "" {
+		return
+	}
+	out, err := g.clients.EC2.DescribeImages(g.ctx, &ec2.DescribeImagesInput{ImageIds: []string{image}})
+	if err != nil {
+		g.unread(err, "image "+image, "ec2:DescribeImages", "", "")
+		return
+	}
+	for _, i := range out.Images {
+		if g.evidence.Instance.RootDevice == "" {
+			g.evidence.Instance.RootDevice = aws.ToString(i.RootDeviceName)
+		}
+		for _, m := range i.BlockDeviceMappings {
+			if m.Ebs == nil {
+				continue
+			}
+			v := g.device(aws.ToString(m.DeviceName))
+			v.Source, v.Snapshot = "ec2:DescribeImages", aws.ToString(m.Ebs.SnapshotId)
+			v.Encrypted = aws.ToBool(m.Ebs.Encrypted)
+		}
+	}
+}
+
+func (g *gatherer) encryptedByDefault() bool {
+	out, err := g.clients.EC2.GetEbsEncryptionByDefault(g.ctx, &ec2.GetEbsEncryptionByDefaultInput{})
+	if err != nil {
+		g.unread(err, "whether EBS encrypts by default", "ec2:GetEbsEncryptionByDefault", "", "")
+		return false
+	}
+	return aws.ToBool(out.EbsEncryptionByDefault)
+}

@@ -1,0 +1,197 @@
+package diagnose
+
+import (
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+)
+
+// The window around a start in which its requests to KMS are looked for. EC2
+// makes them within seconds; a caller's clock plays no part.
+const (
+	beforeStart = time.Minute
+	afterStart  = 15 * time.Minute
+)
+
+// maxPages bounds how many pages of 50 events one lookup reads: the service
+// takes two calls a second.
+const maxPages = 4
+
+// lookup reads events by one attribute, newest first.
+func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to time.Time) ([]Event, bool) {
+	in := &cloudtrail.LookupEventsInput{LookupAttributes: []cttypes.LookupAttribute{{AttributeKey: key, AttributeValue: &value}}}
+	if !from.IsZero() {
+		in.StartTime, in.EndTime = &from, &to
+	}
+	var all []Event
+	pages := cloudtrail.NewLookupEventsPaginator(g.clients.CloudTrail, in)
+	for n := 0; pages.HasMorePages() && n < maxPages; n++ {
+		page, err := pages.NextPage(g.ctx)
+		if err != nil {
+			g.unread(err, "events with "+string(key)+" "+value, "cloudtrail:LookupEvents", "", "")
+			return all, false
+		}
+		for _, entry := range page.Events {
+			e, err := ParseEvent(aws.ToString(entry.CloudTrailEvent))
+			if err != nil {
+				continue
+			}
+			e.Source = "cloudtrail:LookupEvents"
+			all = append(all, e)
+		}
+	}
+	return all, true
+}
+
+// instanceEvents finds the last start or launch of the instance and the last
+// stop after it. Calls that EC2 refused started nothing.
+func (g *gatherer) instanceEvents() {
+	e := g.evidence
+	events, ok := g.lookup(cttypes.LookupAttributeKeyResourceName, e.Instance.ID, time.Time{}, time.Time{})
+	if !ok {
+		return
+	}
+	g.takeInstanceEvents(events)
+	if e.Start != nil {
+		return
+	}
+	// Not every event lists its resources.
+	name := "StartInstances"
+	if e.launching() {
+		name = "RunInstances"
+	}
+	if events, ok = g.lookup(cttypes.LookupAttributeKeyEventName, name, time.Time{}, time.Time{}); ok {
+		g.takeInstanceEvents(events)
+	}
+}
+
+// takeInstanceEvents picks from events, which are newest first.
+func (g *gatherer) takeInstanceEvents(events []Event) {
+	e := g.evidence
+	for i := range events {
+		v := &events[i]
+		if v.failed() || !v.mentions(e.Instance.ID) {
+			continue
+		}
+		switch v.Name {
+		case "StartInstances", "RunInstances":
+			if e.Start == nil && g.byPrincipal(v) {
+				e.Start = v
+			}
+		case "StopInstances", "TerminateInstances":
+			if e.Stop == nil && e.Start == nil {
+				e.Stop = v
+			}
+		}
+	}
+}
+
+// byPrincipal tells whether the event is of the principal that was asked about.
+func (g *gatherer) byPrincipal(v *Event) bool {
+	p := g.options.Principal
+	return p == "" || v.Principal == p || v.identity.Session.Issuer.ARN == p
+}
+
+// kmsEvents finds the refused request. A launch that fails asks for a data key
+// first, a start for a grant.
+func (g *gatherer) kmsEvents() {
+	e := g.evidence
+	if len(e.Keys) == 0 && !e.launching() {
+		return
+	}
+	if _, plain := e.plainReason(); plain {
+		return
+	}
+	names := []string{"CreateGrant", "Decrypt"}
+	if e.launching() {
+		names = []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant", "Decrypt"}
+	}
+	from, to := g.window()
+	for _, name := range names {
+		events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, name, from, to)
+		if e.Denied = g.refused(events); e.Denied != nil {
+			g.deniedVolume()
+			return
+		}
+	}
+}
+
+// window is the time in which the requests of the last start were made; without
+// a known start, all time.
+func (g *gatherer) window() (from, to time.Time) {
+	e := g.evidence
+	switch {
+	case e.Start != nil && !e.Start.Time.IsZero():
+		from = e.Start.Time
+	case e.Instance.Launched != nil:
+		from = *e.Instance.Launched
+	default:
+		return from, to
+	}
+	return from.Add(-beforeStart), from.Add(afterStart)
+}
+
+// refused picks the event of this instance's start: refused, on one of its keys,
+// by the same caller or by EC2's role for it. The oldest of them is the first
+// that failed.
+func (g *gatherer) refused(events []Event) *Event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if v := &events[i]; v.failed() && g.isOurs(v) {
+			return v
+		}
+	}
+	return nil
+}
+
+func (g *gatherer) isOurs(v *Event) bool {
+	e := g.evidence
+	if v.Key != "" && len(e.Keys) > 0 && e.key(v.Key) == nil {
+		return false
+	}
+	if e.Start != nil && v.Time.Before(e.Start.Time) {
+		return false
+	}
+	if strings.Contains(v.Principal, ":assumed-role/aws:ec2-infrastructure/") {
+		return strings.HasSuffix(v.Principal, "/"+e.Instance.ID)
+	}
+	if e.Start != nil && v.Principal != e.Start.Principal || !g.byPrincipal(v) {
+		return false
+	}
+	if !strings.Contains(v.InvokedBy, "amazonaws.com") && v.InvokedBy != "AWS Internal" {
+		return false
+	}
+	if grantee, ok := v.request["granteePrincipal"].(string); ok && strings.Contains(grantee, "/i-") {
+		return strings.HasSuffix(grantee, "/"+e.Instance.ID)
+	}
+	return true
+}
+
+// deniedVolume adds what the event tells of a failed launch's volumes: they are
+// gone, and the call need not have named a key.
+func (g *gatherer) deniedVolume() {
+	e := g.evidence
+	if !e.launching() || e.Denied.Key == "" {
+		return
+	}
+	id, _ := at(e.Denied.request, "encryptionContext", "aws:ebs:id").(string)
+	for i := range e.Volumes {
+		if v := &e.Volumes[i]; v.Key == e.Denied.Key {
+			if v.ID == "" {
+				v.ID = id
+			}
+			return
+		}
+	}
+	for i := range e.Volumes {
+		if v := &e.Volumes[i]; v.Encrypted && v.Key == "" {
+			v.Key, v.ID = e.Denied.Key, id
+			g.keys()
+			return
+		}
+	}
+	e.Volumes = append(e.Volumes, Volume{Source: "cloudtrail:LookupEvents", ID: id, Encrypted: true, Key: e.Denied.Key})
+	g.keys()
+}

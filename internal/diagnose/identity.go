@@ -1,0 +1,177 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/policy"
+)
+
+// identityMissing: no identity policy of the caller allows the request. This is
+// the article's cause, and its fix. Where a statement allows it but for one
+// condition, that is the cause; the fix is the same.
+func (e *Evidence) identityMissing(same []trial) finding {
+	t := &same[0]
+	c := e.causeOf(IdentityMissing, same)
+	c.Sentence = fmt.Sprintf("No identity-based policy of %s allows %s on the key of the %s.",
+		e.who(), t.request.Action, e.volumeWords(c.Volumes))
+	if near := nearMiss(t); near != nil {
+		c.Kind, c.Statement = ConditionMismatch, near
+		c.Sentence = fmt.Sprintf("The statement that would allow %s to call %s does not fit: %s.", e.who(), t.request.Action, near.Failed)
+	}
+	if e.Caller.Principal.ServiceLinked {
+		c.Note = "A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\")."
+		return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
+	}
+	return finding{cause: c, fixes: []Fix{e.allowIdentity(same)}}
+}
+
+// nearMiss is the Allow statement that fits but for one condition, nil if there
+// is none.
+func nearMiss(t *trial) *Statement {
+	for _, l := range t.decision.Layers {
+		if l.Layer != t.decision.Layer {
+			continue
+		}
+		for i := range l.Reasons {
+			r := &l.Reasons[i]
+			if r.Effect == policy.Allow && !r.Match && r.Others == 0 && r.Failed != nil && r.Failed.Element == policy.ConditionElement {
+				return statementOf(r)
+			}
+		}
+	}
+	return nil
+}
+
+// allowIdentity is the article's policy for all the keys concerned: the grant
+// for an AWS resource, and nothing else of it. What a launch needs besides is
+// limited to requests that come through EC2.
+func (e *Evidence) allowIdentity(same []trial) Fix {
+	text := newDocument(e.allowing(same, nil)...)
+	name := e.policyName()
+	f := Fix{Kind: IAMPolicyFix, Document: text, Title: "Attach this policy to " + e.who(), Target: e.target()}
+	verb, flag := "put-user-policy", "--user-name"
+	holder, owner := "user", e.Caller.Principal.Name
+	if e.Caller.Principal.Type == access.RoleSession {
+		verb, flag = "put-role-policy", "--role-name"
+		holder, owner = "role", lastPart(e.Caller.Principal.RoleARN)
+	}
+	f.Commands = []string{
+		e.aws("iam", verb, flag, owner, "--policy-name", name, "--policy-document", compact(text)),
+		e.again(),
+	}
+	if strings.HasPrefix(owner, "AWSReservedSSO_") {
+		f.Note = "The role is IAM Identity Center's and cannot be changed here: add the statement to its permission set."
+		f.Commands = []string{e.again()}
+	}
+	f.apply = func(e *Evidence) {
+		d, err := parsed("inline policy "+name+" of "+holder+" "+owner, "", text)
+		if err != nil {
+			return
+		}
+		e.Caller.Identity = append(e.Caller.Identity, Held{Document: d, Inline: true, Holder: holder, HolderName: owner, Policy: name})
+		e.forget(access.IdentityLayer, "")
+	}
+	return f
+}
+
+// allowing are the statements that allow what failed. A key policy's have a
+// principal, and the key itself as the resource.
+func (e *Evidence) allowing(same []trial, principal any) []statement {
+	var resource any = keysOf(same)
+	if principal != nil {
+		resource = "*"
+	}
+	var all []statement
+	actions := actionsOf(same)
+	if slices.Contains(actions, "kms:CreateGrant") {
+		all = append(all, statement{
+			Effect: "Allow", Principal: principal, Action: []string{"kms:CreateGrant"}, Resource: resource,
+			Condition: operators{"Bool": {"kms:GrantIsForAWSResource": true}},
+		})
+	}
+	others := slices.DeleteFunc(actions, func(a string) bool { return a == "kms:CreateGrant" })
+	if len(others) > 0 {
+		all = append(all, statement{
+			Effect: "Allow", Principal: principal, Action: others, Resource: resource,
+			Condition: operators{"StringEquals": {"kms:ViaService": e.Site.ServicePrincipal()}},
+		})
+	}
+	return all
+}
+
+// policyName is a name that none of the caller's inline policies has: a policy
+// put under a name in use would replace it.
+func (e *Evidence) policyName() string {
+	const base = "start-encrypted-instances"
+	name := base
+	for n := 2; slices.ContainsFunc(e.Caller.Identity, func(h Held) bool { return h.Inline && h.Policy == name }); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	return name
+}
+
+// target is the ARN of the user or role to change.
+func (e *Evidence) target() string { return e.Caller.Principal.PrincipalARN() }
+
+// who names the caller to people.
+func (e *Evidence) who() string {
+	p := e.Caller.Principal
+	switch p.Type {
+	case access.User:
+		return "user " + p.Name
+	case access.RoleSession:
+		return "role " + lastPart(p.RoleARN) + " (session " + p.Name + ")"
+	case access.Root:
+		return "the root user"
+	}
+	return p.ARN
+}
+
+func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
+
+// causeOf starts a cause about failing trials.
+func (e *Evidence) causeOf(kind CauseKind, same []trial) Cause {
+	t := &same[0]
+	return Cause{
+		Kind: kind, Layer: string(t.decision.Layer), Action: t.request.Action, Principal: t.request.Principal.ARN,
+		Keys: keysOf(same), Volumes: volumesOf(same), Statement: statementOf(t.decision.By),
+	}
+}
+
+func statementOf(r *access.Reason) *Statement {
+	if r == nil || r.GrantID != "" {
+		return nil
+	}
+	s := &Statement{Document: r.Document, ARN: r.ARN, Index: r.Statement, Sid: r.Sid, Line: r.Position.Line, Effect: string(r.Effect)}
+	if r.Failed != nil {
+		s.Failed = r.Failed.String()
+	}
+	return s
+}
+
+// volumeWords names volumes to people.
+func (e *Evidence) volumeWords(ids []string) string {
+	var all []string
+	for _, id := range ids {
+		if v := e.volume(id); v != nil {
+			all = append(all, v.name())
+		}
+	}
+	switch len(all) {
+	case 0:
+		return "volume"
+	case 1:
+		return all[0]
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+}
+
+// forget drops what was unread: a fix replaces it, or makes it not matter.
+func (e *Evidence) forget(l access.Layer, key string) {
+	e.Unread = slices.DeleteFunc(slices.Clone(e.Unread), func(u Unread) bool {
+		return u.layer == l && (key == "" || u.key == key)
+	})
+}

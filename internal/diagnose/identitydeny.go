@@ -1,0 +1,153 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/keyturn/keyturn/access"
+)
+
+// identityDenied: a Deny statement of one of the caller's own policies. The fix
+// takes grants for AWS resources, and nothing else, out of what it denies.
+func (e *Evidence) identityDenied(same []trial) finding {
+	t := &same[0]
+	c := e.causeOf(IdentityDenied, same)
+	by := t.decision.By
+	c.Sentence = fmt.Sprintf("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.who())
+	for i := range e.Caller.Identity {
+		if h := &e.Caller.Identity[i]; h.Name == by.Document && h.ARN == by.ARN {
+			return finding{cause: c, fixes: e.narrowHeld(h, by.Statement, t)}
+		}
+	}
+	return finding{cause: c}
+}
+
+// narrowHeld edits the statement where the policy is the account's own, and
+// detaches one that AWS manages.
+func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
+	name, arn := h.Name, h.ARN
+	if awsManaged(arn) {
+		return []Fix{{
+			Kind: CommandFix, Title: fmt.Sprintf("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
+			Commands: []string{
+				e.aws("iam", "detach-"+h.Holder+"-policy", "--"+h.Holder+"-name", h.HolderName, "--policy-arn", arn),
+				e.again(),
+			},
+			apply: func(e *Evidence) { e.dropIdentity(name, arn) },
+		}}
+	}
+	text, ok := exempt(h.text(), index, t)
+	if !ok {
+		return nil
+	}
+	f := Fix{
+		Kind: PolicyEditFix, Document: text, Target: e.holderARN(h),
+		Title: "Take what EC2 asks in the caller's name out of the Deny statement of " + name,
+		apply: func(e *Evidence) { e.replaceIdentity(name, arn, text) },
+	}
+	if h.Inline {
+		f.Commands = []string{e.aws("iam", "put-"+h.Holder+"-policy", "--"+h.Holder+"-name", h.HolderName, "--policy-name", h.Policy, "--policy-document", compact(text))}
+	} else {
+		f.Target = arn
+		f.Commands = []string{e.newVersion(arn, text)}
+		f.Note = "A managed policy keeps five versions: delete one first if it has as many."
+	}
+	f.Commands = append(f.Commands, e.again())
+	return []Fix{f}
+}
+
+// text is the text of the document that is held.
+func (h *Held) text() string { return h.Document.Policy.Text() }
+
+// exempt narrows a Deny statement by a condition that leaves every other request
+// denied: IfExists, so that requests without the key stay denied.
+func exempt(text string, index int, t *trial) (string, bool) {
+	operator, key, value := "BoolIfExists", "kms:GrantIsForAWSResource", any("false")
+	switch {
+	case t.request.Principal.IdentityOnly:
+		operator, key, value = "ArnNotLikeIfExists", "aws:PrincipalArn", t.request.Principal.RoleARN
+	case t.request.Action != "kms:CreateGrant":
+		key = "aws:ViaAWSService"
+	}
+	edited, err := withCondition(text, index, operator, key, value)
+	if err != nil {
+		return withoutStatement(text, index)
+	}
+	return edited, true
+}
+
+func (e *Evidence) newVersion(arn, text string) string {
+	return e.aws("iam", "create-policy-version", "--policy-arn", arn, "--policy-document", compact(text), "--set-as-default")
+}
+
+// awsManaged tells AWS's managed policies from an account's own.
+func awsManaged(arn string) bool { return accountOf(arn) == "aws" }
+
+// holderARN is the user, group or role that holds a policy.
+func (e *Evidence) holderARN(h *Held) string {
+	if h.Holder == "group" {
+		return fmt.Sprintf("arn:%s:iam::%s:group/%s", e.Site.Partition, e.Site.Account, h.HolderName)
+	}
+	return e.target()
+}
+
+func (e *Evidence) dropIdentity(name, arn string) {
+	kept := e.Caller.Identity[:0:0]
+	for _, h := range e.Caller.Identity {
+		if h.Name != name || h.ARN != arn {
+			kept = append(kept, h)
+		}
+	}
+	e.Caller.Identity = kept
+}
+
+func (e *Evidence) replaceIdentity(name, arn, text string) {
+	d, err := parsed(name, arn, text)
+	if err != nil {
+		return
+	}
+	for i := range e.Caller.Identity {
+		if h := &e.Caller.Identity[i]; h.Name == name && h.ARN == arn {
+			h.Document = d
+		}
+	}
+}
+
+// sentenceStart names a statement at the start of a sentence.
+func sentenceStart(s *Statement) string {
+	if s == nil {
+		return "A statement"
+	}
+	return "The " + s.place()
+}
+
+// place names a statement: by its Sid if it has one, else by its number from 1.
+func (s *Statement) place() string {
+	which := fmt.Sprintf("statement %d", s.Index+1)
+	if s.Sid != "" {
+		which = fmt.Sprintf("statement %q", s.Sid)
+	}
+	return fmt.Sprintf("%s (line %d) of %s", which, s.Line, s.Document)
+}
+
+// unreadDeny: the event tells of a Deny in a policy that could not be read.
+func (e *Evidence) unreadDeny(same []trial, d Denial) finding {
+	kind := map[access.Layer]CauseKind{
+		access.IdentityLayer: IdentityDenied, access.ResourceLayer: KeyPolicyDenied,
+		access.BoundaryLayer: Boundary, access.SessionLayer: SessionPolicy,
+	}[d.Layer]
+	if kind == "" {
+		kind = ControlPolicy
+	}
+	c := e.causeOf(kind, same)
+	c.Sentence = fmt.Sprintf("A Deny statement of the %s denies %s to %s; the policy could not be read.", d.Layer, d.Action, e.who())
+	c.Note = d.note()
+	return finding{cause: c}
+}
+
+// note names the policy that the message names.
+func (d Denial) note() string {
+	if d.Policy == "" {
+		return ""
+	}
+	return "The event names the policy: " + d.Policy
+}

@@ -1,0 +1,259 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/keyturn/keyturn/access"
+)
+
+// maxCauses bounds how many causes one behind the other are looked for.
+const maxCauses = 6
+
+// Judge finds the cause in the evidence, the fixes, and the proof that they are
+// enough. It reads nothing but the evidence and changes nothing of it.
+func Judge(e *Evidence) *Report {
+	r := newReport(e)
+	switch e.Instance.State {
+	case "running":
+		return r.end(NothingWrong, fmt.Sprintf("Nothing is wrong: %s is running.", e.Instance.ID))
+	case "pending", "stopping":
+		return r.end(NoConclusion, fmt.Sprintf("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
+	}
+	if f, ok := e.plainReason(); ok {
+		r.conclude(f)
+		return r
+	}
+	r.judgeStart(e)
+	return r
+}
+
+func newReport(e *Evidence) *Report {
+	return &Report{
+		Version: Version, Account: e.Site.Account, Region: e.Site.Region,
+		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: filled(e.Keys),
+		Start: e.Start, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Unread: filled(e.Unread),
+		Further: []Cause{}, Fixes: []Fix{},
+	}
+}
+
+// filled is the slice, and never nil: lists in the JSON form are never null.
+func filled[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (r *Report) end(o Outcome, summary string) *Report {
+	r.Outcome, r.Summary = o, summary
+	return r
+}
+
+// conclude adds a cause: the first is the cause, the others are behind it.
+func (r *Report) conclude(f finding) {
+	if r.Cause == nil {
+		r.Cause = &f.cause
+		r.end(CauseFound, f.cause.Sentence)
+	} else {
+		r.Further = append(r.Further, f.cause)
+	}
+	r.Fixes = append(r.Fixes, f.fixes...)
+}
+
+// judgeStart decides the requests of the start, one cause after the other: each
+// is repaired in a copy of the evidence to see what is behind it.
+func (r *Report) judgeStart(e *Evidence) {
+	first := e.try()
+	work := e.clone()
+	trials := first
+	for range maxCauses {
+		t := firstFailing(trials)
+		if t == nil {
+			break
+		}
+		f, ok := work.find(trials, t)
+		if !ok {
+			if r.Cause == nil {
+				r.undecided(e, t)
+			}
+			break
+		}
+		work.compare(&f.cause, t)
+		r.conclude(f)
+		if !work.repair(f.fixes) {
+			break
+		}
+		trials = work.try()
+	}
+	switch {
+	case r.Cause != nil:
+		r.Proof = prove(e, work, first, r.Cause, r.Fixes)
+	case r.Outcome == "":
+		r.allAllowed(e)
+	}
+}
+
+// repair applies the fixes that are no alternatives; false if there are none.
+func (e *Evidence) repair(fixes []Fix) bool {
+	repaired := false
+	for _, f := range fixes {
+		if !f.Alternative && f.apply != nil {
+			f.apply(e)
+			repaired = true
+		}
+	}
+	return repaired
+}
+
+// find names the cause of a failing trial. It reports false where the evidence
+// does not tell.
+func (e *Evidence) find(trials []trial, t *trial) (finding, bool) {
+	if t.fault != "" {
+		return e.keyState(t), true
+	}
+	if t.nobody {
+		return finding{}, false
+	}
+	if t.decision.Outcome == access.Depends {
+		return e.fromEvent(trials, t)
+	}
+	same := alike(trials, t)
+	switch t.decision.Layer {
+	case access.IdentityLayer:
+		if t.decision.Outcome == access.ExplicitDeny {
+			return e.identityDenied(same), true
+		}
+		return e.identityMissing(same), true
+	case access.ResourceLayer:
+		if t.decision.Outcome == access.ExplicitDeny {
+			return e.keyPolicyDenied(same), true
+		}
+		return e.keyPolicyMissing(same), true
+	case access.BoundaryLayer:
+		return e.boundary(same), true
+	case access.SessionLayer:
+		return e.session(same), true
+	}
+	return finding{}, false
+}
+
+// compare sets how the denied event's words agree with the evaluation.
+func (e *Evidence) compare(c *Cause, t *trial) {
+	if c.Agreement != "" {
+		return
+	}
+	d, worded := e.denial()
+	switch {
+	case e.Denied == nil:
+		c.Agreement = EvaluationOnly
+	case t.fault != "":
+		c.Agreement = Differs
+		if e.Denied.ErrorCode != "AccessDenied" {
+			c.Agreement = Agrees
+		}
+	case !worded:
+		c.Agreement = Differs
+	case d.Layer == "":
+		c.Agreement = Silent
+	case d.Layer == t.decision.Layer && d.Explicit == (t.decision.Outcome == access.ExplicitDeny):
+		c.Agreement = Agrees
+	default:
+		c.Agreement = Differs
+	}
+}
+
+// denial is what the denied event says.
+func (e *Evidence) denial() (Denial, bool) {
+	if e.Denied == nil {
+		return Denial{}, false
+	}
+	return ParseDenial(e.Denied.ErrorMessage)
+}
+
+// fromEvent takes the event's word for a layer that could not be read.
+func (e *Evidence) fromEvent(trials []trial, t *trial) (finding, bool) {
+	d, ok := e.denial()
+	if !ok || d.Layer == "" || !strings.EqualFold(d.Action, t.request.Action) || !e.unreadLayer(d.Layer) {
+		return finding{}, false
+	}
+	same := []trial{*t}
+	for i := range trials {
+		o := &trials[i]
+		if o.step.By == t.step.By && o.decision.Outcome == access.Depends && o.request.Resource != t.request.Resource {
+			same = append(same, *o)
+		}
+	}
+	for i := range same {
+		same[i].decision.Layer, same[i].decision.By = d.Layer, nil
+	}
+	var f finding
+	switch {
+	case d.Explicit:
+		f = e.unreadDeny(same, d)
+	case d.Layer == access.IdentityLayer:
+		f = e.identityMissing(same)
+	case d.Layer == access.ResourceLayer:
+		f = e.keyPolicyUnread(same)
+	default:
+		f = e.unreadLimit(same, d)
+	}
+	f.cause.Agreement = EventOnly
+	return f, true
+}
+
+func (e *Evidence) unreadLayer(l access.Layer) bool {
+	for _, u := range e.Unread {
+		if u.layer == l {
+			return true
+		}
+	}
+	return false
+}
+
+// undecided says why there is no conclusion.
+func (r *Report) undecided(e *Evidence, t *trial) {
+	if t.nobody {
+		r.end(NoConclusion, fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID))
+		return
+	}
+	r.end(NoConclusion, fmt.Sprintf("Whether %s may call %s turns on what could not be read: %s.",
+		t.request.Principal.ARN, t.request.Action, strings.Join(t.decision.Missing, "; ")))
+}
+
+// allAllowed concludes where every request of the start would go through now.
+func (r *Report) allAllowed(e *Evidence) {
+	d, worded := e.denial()
+	switch {
+	case worded && e.outside(d):
+		f := e.controlPolicy(d)
+		r.conclude(f)
+		work := e.clone()
+		if work.repair(f.fixes) {
+			r.Proof = prove(e, work, e.try(), r.Cause, r.Fixes)
+		}
+	case e.Denied != nil && !worded:
+		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the key could not be used then (%s), and can be now. Start %s again.", e.Denied.ErrorCode, e.Instance.ID))
+	case worded && d.Layer == "":
+		r.end(NoConclusion, "The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy.")
+	case worded:
+		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", d.Layer, d.Action, e.Instance.ID))
+	case len(e.steps()) == 0:
+		r.end(NoConclusion, fmt.Sprintf("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
+	case e.Caller == nil:
+		r.end(NoConclusion, fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID))
+	default:
+		r.end(NoConclusion, fmt.Sprintf("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
+	}
+}
+
+// outside tells a denial by a policy that the account does not show.
+func (e *Evidence) outside(d Denial) bool {
+	switch d.Layer {
+	case access.ServiceControlLayer, access.ResourceControlLayer, access.EndpointLayer:
+		return true
+	case access.SessionLayer:
+		return e.Caller != nil && !e.Caller.HasSession
+	}
+	return false
+}

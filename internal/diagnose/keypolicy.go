@@ -1,0 +1,179 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// rootSid is the Sid of the statement in KMS's default key policy (KMS guide,
+// "Default key policy").
+const rootSid = "Enable IAM User Permissions"
+
+// keyPolicyMissing: the key policy neither delegates to the account's IAM
+// policies nor names the caller (KMS guide, "Key policies in AWS KMS").
+func (e *Evidence) keyPolicyMissing(same []trial) finding {
+	t := &same[0]
+	c := e.causeOf(KeyPolicyMissing, same)
+	c.Sentence = fmt.Sprintf("The key policy of %s lets neither the account's IAM policies decide nor names %s, so nothing allows %s.",
+		t.request.Resource, e.who(), t.request.Action)
+	if near := nearMiss(t); near != nil {
+		c.Kind, c.Statement = ConditionMismatch, near
+		c.Sentence = fmt.Sprintf("The %s would allow %s to call %s, but: %s.", near.place(), e.who(), t.request.Action, near.Failed)
+	}
+	return finding{cause: c, fixes: append(e.delegate(same), e.alternatives(same)...)}
+}
+
+// keyPolicyUnread is the same, told by the event alone: the policy itself could
+// not be read, so there is only the statement to add to it.
+func (e *Evidence) keyPolicyUnread(same []trial) finding {
+	c := e.causeOf(KeyPolicyMissing, same)
+	c.Sentence = fmt.Sprintf("The key policy of %s does not allow %s to %s.", c.Keys[0], c.Action, e.who())
+	c.Note = "The key policy could not be read; add the statement to it, do not replace it."
+	return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
+}
+
+// delegate adds the article's root statement to each key's policy. A key of
+// another account has to name the caller's.
+func (e *Evidence) delegate(same []trial) []Fix {
+	root := statement{
+		Sid: rootSid, Effect: "Allow",
+		Principal: map[string]string{"AWS": fmt.Sprintf("arn:%s:iam::%s:root", e.Site.Partition, e.Site.Account)},
+		Action:    "kms:*", Resource: "*",
+	}
+	var fixes []Fix
+	for _, arn := range keysOf(same) {
+		if accountOf(arn) != e.Site.Account {
+			continue
+		}
+		fixes = append(fixes, e.addToKeyPolicy(arn, "Let the account's IAM policies decide about the key, as the default key policy does", root))
+	}
+	if len(fixes) == 0 {
+		return e.nameInKeyPolicy(same)
+	}
+	last := &fixes[len(fixes)-1]
+	last.Commands = append(last.Commands, e.again())
+	last.Note = "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."
+	return fixes
+}
+
+// alternatives name the caller in the key policy instead.
+func (e *Evidence) alternatives(same []trial) []Fix {
+	if accountOf(same[0].request.Resource) != e.Site.Account {
+		return nil
+	}
+	fixes := e.nameInKeyPolicy(same)
+	for i := range fixes {
+		fixes[i].Alternative = true
+	}
+	return fixes
+}
+
+// nameInKeyPolicy adds the caller to each key's policy, for what failed.
+func (e *Evidence) nameInKeyPolicy(same []trial) []Fix {
+	var fixes []Fix
+	for _, arn := range keysOf(same) {
+		var ofKey []trial
+		for _, t := range same {
+			if t.request.Resource == arn {
+				ofKey = append(ofKey, t)
+			}
+		}
+		principal := map[string]string{"AWS": e.target()}
+		f := e.addToKeyPolicy(arn, "Name "+e.who()+" in the key policy", e.allowing(ofKey, principal)...)
+		fixes = append(fixes, f)
+	}
+	if n := len(fixes); n > 0 {
+		fixes[n-1].Commands = append(fixes[n-1].Commands, e.again())
+	}
+	return fixes
+}
+
+// addToKeyPolicy adds statements to a key's policy. Where the policy could not be
+// read there is no command: put-key-policy would replace what is there.
+func (e *Evidence) addToKeyPolicy(arn, title string, more ...statement) Fix {
+	f := Fix{Kind: KeyPolicyFix, Title: title, Target: arn, Document: render(more[0])}
+	if len(more) > 1 {
+		f.Document = render(more)
+	}
+	k := e.key(arn)
+	if k == nil || k.Policy == nil {
+		f.Note = "Add it to the policy that the key has; aws kms get-key-policy shows it."
+		f.Commands = []string{e.aws("kms", "get-key-policy", "--key-id", arn, "--query", "Policy", "--output", "text")}
+		return f
+	}
+	whole, err := withStatements(k.Policy.Policy.Text(), more...)
+	if err != nil {
+		return f
+	}
+	f.Commands = []string{e.putKeyPolicy(arn, whole)}
+	f.apply = func(e *Evidence) {
+		if k := e.key(arn); k != nil && k.Policy != nil {
+			if text, err := withStatements(k.Policy.Policy.Text(), more...); err == nil {
+				e.setKeyPolicy(arn, text)
+			}
+		}
+	}
+	return f
+}
+
+func (e *Evidence) putKeyPolicy(arn, text string) string {
+	return e.aws("kms", "put-key-policy", "--key-id", arn, "--policy-name", "default", "--policy", compact(text))
+}
+
+func (e *Evidence) setKeyPolicy(arn, text string) {
+	k := e.key(arn)
+	d, err := parsed(keyPolicyName(arn), "", text)
+	if k == nil || err != nil {
+		return
+	}
+	k.Policy = &d
+	e.forget(access.ResourceLayer, arn)
+}
+
+// keyPolicyName is what reasons call a key's policy.
+func keyPolicyName(arn string) string { return "key policy of " + lastPart(arn) }
+
+// keyPolicyDenied: a Deny statement of the key policy. The fix takes what EC2
+// asks out of it.
+func (e *Evidence) keyPolicyDenied(same []trial) finding {
+	t := &same[0]
+	c := e.causeOf(KeyPolicyDenied, same)
+	who := e.who()
+	if t.step.By == launch.ByInfrastructure {
+		who = "EC2's own role for the instance, " + t.request.Principal.RoleARN
+	}
+	c.Sentence = fmt.Sprintf("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, who)
+	var fixes []Fix
+	for _, arn := range c.Keys {
+		k := e.key(arn)
+		if k == nil || k.Policy == nil {
+			continue
+		}
+		d := firstOf(same, arn).decision.By
+		text, ok := exempt(k.Policy.Policy.Text(), d.Statement, t)
+		if !ok {
+			continue
+		}
+		fixes = append(fixes, Fix{
+			Kind: PolicyEditFix, Title: "Take what EC2 asks out of the key policy's Deny statement", Target: arn, Document: text,
+			Commands: []string{e.putKeyPolicy(arn, text)},
+			apply:    func(e *Evidence) { e.setKeyPolicy(arn, text) },
+			Note:     "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it.",
+		})
+	}
+	if n := len(fixes); n > 0 {
+		fixes[n-1].Commands = append(fixes[n-1].Commands, e.again())
+	}
+	return finding{cause: c, fixes: fixes}
+}
+
+func firstOf(same []trial, arn string) *trial {
+	for i := range same {
+		if same[i].request.Resource == arn {
+			return &same[i]
+		}
+	}
+	return &same[0]
+}

@@ -1,0 +1,107 @@
+package diagnose
+
+import (
+	"fmt"
+
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+// fault is the cause in a key's state, which DescribeKey tells; an instance's
+// state reason does not (KMS guide, "Key states of AWS KMS keys").
+func (e *Evidence) fault(arn string) CauseKind {
+	k := e.key(arn)
+	if k == nil {
+		return ""
+	}
+	if k.Missing {
+		return KeyDeleted
+	}
+	switch kmstypes.KeyState(k.State) {
+	case kmstypes.KeyStateDisabled:
+		return KeyDisabled
+	case kmstypes.KeyStatePendingDeletion:
+		return KeyPendingDeletion
+	case kmstypes.KeyStatePendingImport:
+		return KeyPendingImport
+	case kmstypes.KeyStateUnavailable:
+		return KeyUnavailable
+	}
+	return ""
+}
+
+// keyState finds what the state of a key calls for.
+func (e *Evidence) keyState(t *trial) finding {
+	k := e.key(t.request.Resource)
+	f := finding{cause: Cause{Kind: t.fault, Keys: []string{k.ARN}, Action: t.request.Action}}
+	for _, v := range e.Volumes {
+		if v.Key == k.ARN {
+			f.cause.Volumes = append(f.cause.Volumes, v.ID)
+		}
+	}
+	concerned := e.volumeWords(f.cause.Volumes)
+	switch t.fault {
+	case KeyDisabled:
+		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is disabled.", concerned, k.ARN)
+		f.fixes = []Fix{e.enableKey(k.ARN)}
+	case KeyPendingDeletion:
+		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is pending deletion.", concerned, k.ARN)
+		if k.Deletion != nil {
+			f.cause.Note = "KMS deletes the key on " + k.Deletion.UTC().Format("2006-01-02 15:04 MST") + "; what it encrypted is lost then."
+		}
+		f.fixes = []Fix{e.keepKey(k.ARN)}
+	case KeyPendingImport:
+		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, waits for its key material to be imported.", concerned, k.ARN)
+		f.cause.Note = "It must be the same material as before: what it encrypted can be read with no other."
+		f.fixes = []Fix{e.importMaterial(k.ARN)}
+	case KeyUnavailable:
+		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is unavailable: its key store is not connected.", concerned, k.ARN)
+		f.cause.Note = "Find the store with aws kms describe-key and connect it with aws kms connect-custom-key-store."
+	case KeyDeleted:
+		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, does not exist: it was deleted.", concerned, k.ARN)
+		f.cause.Note = "What it encrypted is lost. Make the volume again from a snapshot under another key, and attach that."
+	}
+	return f
+}
+
+func (e *Evidence) enableKey(arn string) Fix {
+	return Fix{
+		Kind: CommandFix, Title: "Enable the key", Target: arn,
+		Commands: []string{e.aws("kms", "enable-key", "--key-id", arn), e.again()},
+		apply:    setState(arn),
+	}
+}
+
+func (e *Evidence) keepKey(arn string) Fix {
+	return Fix{
+		Kind: CommandFix, Title: "Cancel the deletion of the key and enable it", Target: arn,
+		Commands: []string{
+			e.aws("kms", "cancel-key-deletion", "--key-id", arn),
+			e.aws("kms", "enable-key", "--key-id", arn),
+			e.again(),
+		},
+		apply: setState(arn),
+	}
+}
+
+func (e *Evidence) importMaterial(arn string) Fix {
+	return Fix{
+		Kind: CommandFix, Title: "Import the same key material again", Target: arn,
+		Commands: []string{
+			e.aws("kms", "get-parameters-for-import", "--key-id", arn, "--wrapping-algorithm", "RSAES_OAEP_SHA_256", "--wrapping-key-spec", "RSA_4096"),
+			e.aws("kms", "import-key-material", "--key-id", arn, "--import-token", "fileb://token.bin",
+				"--encrypted-key-material", "fileb://material.bin", "--expiration-model", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
+			e.again(),
+		},
+		apply: setState(arn),
+		Note:  "Between the two, wrap the material with the public key that the first command returns.",
+	}
+}
+
+// setState is what these fixes do to the evidence.
+func setState(arn string) func(*Evidence) {
+	return func(e *Evidence) {
+		if k := e.key(arn); k != nil {
+			k.State, k.Deletion = string(kmstypes.KeyStateEnabled), nil
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// prove decides every request again with the fixes in place, and those that the
+// fixes must not open.
+func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *Proof {
+	repaired := false
+	for _, f := range fixes {
+		repaired = repaired || f.apply != nil
+	}
+	if !repaired {
+		return nil
+	}
+	p := &Proof{Sufficient: true, NothingElse: true, Steps: []Check{}, Others: []Check{}}
+	trials := after.try()
+	for i := range trials {
+		t := &trials[i]
+		p.Sufficient = p.Sufficient && t.passes()
+		p.Steps = append(p.Steps, Check{
+			Action: t.request.Action, Principal: t.request.Principal.ARN, Key: t.request.Resource, Volume: t.step.Volume,
+			What: stepWords(t), Before: first[i].outcome(), After: t.outcome(),
+		})
+	}
+	if before.Caller == nil {
+		return p
+	}
+	for _, key := range cause.Keys {
+		for _, o := range others {
+			was, is := before.direct(o.action, key), after.direct(o.action, key)
+			p.NothingElse = p.NothingElse && (was == is || is != access.Allowed)
+			p.Others = append(p.Others, Check{
+				Action: o.action, Principal: before.Caller.ARN, Key: key, What: o.what,
+				Before: string(was), After: string(is),
+			})
+		}
+	}
+	return p
+}
+
+// others are requests that no fix of a start needs.
+var others = []struct{ action, what string }{
+	{"kms:CreateGrant", "a grant to anybody, made directly"},
+	{"kms:Decrypt", "decryption, asked directly"},
+	{"kms:GenerateDataKey", "a data key in plaintext, asked directly"},
+	{"kms:ReEncryptFrom", "re-encryption under another key, asked directly"},
+	{"kms:PutKeyPolicy", "a change of the key policy"},
+	{"kms:ScheduleKeyDeletion", "the deletion of the key"},
+}
+
+// direct decides a request that the caller makes of KMS without any service.
+func (e *Evidence) direct(action, key string) access.Outcome {
+	t := trial{step: launch.Step{By: launch.ByCaller, Key: key, Volume: "none"}}
+	t.request = access.Request{Principal: e.principal(), Action: action, Resource: key, ResourceAccount: accountOf(key)}
+	c := &t.request.Context
+	c.Set("aws:RequestedRegion", e.Site.Region)
+	c.Set("aws:SecureTransport", "true")
+	c.Set("aws:ViaAWSService", "false")
+	if action == "kms:CreateGrant" {
+		c.Set("kms:GrantIsForAWSResource", "false")
+		c.Set("kms:GranteePrincipal", e.principal().PrincipalARN())
+		c.Set("kms:GrantOperations", "Decrypt")
+	}
+	e.complete(&t)
+	c.SetUnknown("aws:SourceIp")
+	return access.Decide(t.request, e.policies(&t.request, true)).Outcome
+}
+
+// stepWords says which request of the start it is.
+func stepWords(t *trial) string {
+	name := "the " + string(t.step.Operation) + " for the volume"
+	if t.step.Volume != "" {
+		name = fmt.Sprintf("%s for %s", t.step.Operation, t.step.Volume)
+	}
+	switch t.step.By {
+	case launch.ByInfrastructure:
+		return name + ", by EC2's role for the instance"
+	case launch.ByService:
+		return name + ", by EC2 itself"
+	}
+	return name + ", by EC2 in the caller's name"
+}

@@ -1,0 +1,185 @@
+package diagnose
+
+import (
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// trial is one request of the start, decided.
+type trial struct {
+	step     launch.Step
+	request  access.Request
+	decision access.Decision
+	// fault is the state that keeps the key from being used; empty if none.
+	fault CauseKind
+	// nobody: the request is the caller's, and nobody knows the caller.
+	nobody bool
+}
+
+func (t *trial) passes() bool { return t.fault == "" && !t.nobody && t.decision.Allowed() }
+
+// outcome is the trial's end in a word.
+func (t *trial) outcome() string {
+	switch {
+	case t.nobody:
+		return string(access.Depends)
+	case t.fault != "" && t.decision.Allowed():
+		return string(t.fault)
+	}
+	return string(t.decision.Outcome)
+}
+
+// try decides every request of the start, or of the launch, in order. A grant
+// that may be made is there for the requests after it.
+func (e *Evidence) try() []trial {
+	made := make(map[string][]access.Grant)
+	var all []trial
+	for _, s := range e.steps() {
+		for _, r := range s.Requests(e.Site, e.principal()) {
+			t := trial{step: s, request: r}
+			if s.By == launch.ByCaller && e.Caller == nil {
+				t.nobody, t.fault = true, e.fault(r.Resource)
+				all = append(all, t)
+				continue
+			}
+			e.complete(&t)
+			p := e.policies(&t.request, s.By == launch.ByCaller)
+			p.Grants = append(p.Grants, made[r.Resource]...)
+			t.decision = access.Decide(t.request, p)
+			if t.decision.Allowed() {
+				t.fault = e.fault(r.Resource)
+			}
+			all = append(all, t)
+		}
+		if g := s.Grant; g != nil {
+			made[s.Key] = append(made[s.Key], access.Grant{
+				ID: "of this start", Grantee: g.Grantee, Retiring: g.Retiring, Operations: g.Operations,
+				ContextSubset: g.Subset, Account: e.Site.Account,
+			})
+		}
+	}
+	return all
+}
+
+// steps are the requests to KMS that the instance's volumes take.
+func (e *Evidence) steps() []launch.Step {
+	var volumes []launch.Volume
+	for _, v := range e.Volumes {
+		if v.Encrypted && v.Key != "" {
+			volumes = append(volumes, launch.Volume{ID: v.ID, Key: v.Key})
+		}
+	}
+	if e.launching() {
+		return launch.Run(e.Site, e.Instance.ID, volumes)
+	}
+	return launch.Start(e.Site, e.Instance.ID, volumes)
+}
+
+func (e *Evidence) principal() access.Principal {
+	if e.Caller == nil {
+		return access.Principal{}
+	}
+	return e.Caller.Principal
+}
+
+// complete adds the condition keys that the evidence tells, and marks those
+// that nobody can know from outside.
+func (e *Evidence) complete(t *trial) {
+	c := &t.request.Context
+	if t.step.By == launch.ByCaller {
+		c.Merge(e.Caller.Context)
+	}
+	if k := e.key(t.request.Resource); k != nil {
+		if k.Origin != "" {
+			c.Set("kms:KeyOrigin", k.Origin)
+		}
+		if len(k.Aliases) > 0 {
+			c.Set("kms:ResourceAliases", k.Aliases...)
+		}
+	}
+	if t.step.Volume == "" {
+		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
+	}
+	for _, key := range unknowable {
+		c.SetUnknown(key)
+	}
+}
+
+// unknowable are condition keys whose values the doctor has no way to read: they
+// come from the organization, from tags of the key, or from the caller's client.
+var unknowable = []string{
+	"aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:ResourceOrgID", "aws:ResourceOrgPaths",
+	"aws:ResourceTag/*", "aws:UserAgent",
+}
+
+// policies are the documents that bear on a request for a key.
+func (e *Evidence) policies(r *access.Request, byCaller bool) access.Policies {
+	var p access.Policies
+	if k := e.key(r.Resource); k != nil {
+		p.Grants = append(p.Grants, k.Grants...)
+		if k.Policy != nil {
+			p.Resource = &access.ResourcePolicy{Kind: access.KMSKey, Document: *k.Policy}
+		}
+	}
+	if byCaller {
+		p.Identity = e.Caller.documents()
+		p.Boundary = e.Caller.Limit
+		p.Session, p.HasSession = e.Caller.Session, e.Caller.HasSession
+	}
+	for _, u := range e.Unread {
+		own := u.layer == access.IdentityLayer || u.layer == access.BoundaryLayer || u.layer == access.SessionLayer
+		switch {
+		case u.layer == "", own && !byCaller, u.key != "" && u.key != r.Resource:
+		default:
+			p.Unread = append(p.Unread, access.UnreadLayer{Layer: u.layer, What: u.What})
+		}
+	}
+	return p
+}
+
+// firstFailing is the first request that does not go through, or nil.
+func firstFailing(trials []trial) *trial {
+	for i := range trials {
+		if !trials[i].passes() {
+			return &trials[i]
+		}
+	}
+	return nil
+}
+
+// alike selects the trials of the caller that fail as t does.
+func alike(trials []trial, t *trial) []trial {
+	var same []trial
+	for _, o := range trials {
+		if !o.passes() && o.fault == t.fault && o.step.By == t.step.By &&
+			o.decision.Layer == t.decision.Layer && o.decision.Outcome == t.decision.Outcome {
+			same = append(same, o)
+		}
+	}
+	return same
+}
+
+// keysOf and volumesOf list what trials are about, each once, in order.
+func keysOf(trials []trial) []string {
+	return distinct(trials, func(t *trial) string { return t.request.Resource })
+}
+
+func volumesOf(trials []trial) []string {
+	return distinct(trials, func(t *trial) string { return t.step.Volume })
+}
+
+func actionsOf(trials []trial) []string {
+	return distinct(trials, func(t *trial) string { return t.request.Action })
+}
+
+func distinct(trials []trial, of func(*trial) string) []string {
+	seen := make(map[string]bool)
+	var all []string
+	for i := range trials {
+		if s := of(&trials[i]); s != "" && !seen[s] {
+			seen[s] = true
+			all = append(all, s)
+		}
+	}
+	return all
+}
