@@ -1,0 +1,439 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyturn/keyturn/access"
+)
+
+// causeRows are the causes, each as evidence.
+var causeRows = []struct {
+	name     string
+	evidence func() *Evidence
+	outcome  Outcome
+	kind     CauseKind
+	// sentence and document are parts of the cause and of the first fix.
+	sentence, document string
+	agreement          Agreement
+	// proven: there is a proof, and the fixes are sufficient.
+	proven bool
+}{
+	{
+		name: "identity policy missing", evidence: article, outcome: CauseFound, kind: IdentityMissing,
+		sentence: "No identity-based policy of user test allows kms:CreateGrant", document: `"kms:GrantIsForAWSResource": true`,
+		agreement: Agrees, proven: true,
+	},
+	{
+		name:     "identity policy missing, the event in its old form",
+		evidence: func() *Evidence { return article().says("") }, outcome: CauseFound, kind: IdentityMissing,
+		sentence: "No identity-based policy", agreement: Silent, proven: true,
+	},
+	{
+		name: "identity policy missing, no event in the trail",
+		evidence: func() *Evidence {
+			e := article()
+			e.Denied = nil
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, agreement: EvaluationOnly, proven: true,
+	},
+	{
+		name: "key policy without the root statement",
+		evidence: func() *Evidence {
+			e := permitted().says(" because no resource-based policy allows the kms:CreateGrant action")
+			e.Keys[0].Policy = keyPolicyOf(strings.Replace(rootStatement, "kms:*", "kms:Describe*", 1))
+			return e
+		},
+		outcome: CauseFound, kind: KeyPolicyMissing, sentence: "The key policy of " + testKey,
+		document: `"Sid": "Enable IAM User Permissions"`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "explicit deny in an identity policy",
+		evidence: func() *Evidence {
+			e := permitted().says(" with an explicit deny in an identity-based policy")
+			e.Caller.Identity = append(e.Caller.Identity, held("never", denyGrants))
+			return e
+		},
+		outcome: CauseFound, kind: IdentityDenied, sentence: `statement "NoGrants" (line 5) of inline policy never of user test denies kms:CreateGrant`,
+		document: `"kms:GrantIsForAWSResource": "false"`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "explicit deny in a policy that AWS manages",
+		evidence: func() *Evidence {
+			e := permitted().says(" with an explicit deny in an identity-based policy")
+			e.Caller.Identity = append(e.Caller.Identity, Held{
+				Document: must("AWSDenyAll", "arn:aws:iam::aws:policy/AWSDenyAll", denyGrants), Holder: "user", HolderName: "test", Policy: "AWSDenyAll",
+			})
+			return e
+		},
+		outcome: CauseFound, kind: IdentityDenied, agreement: Agrees, proven: true,
+	},
+	{
+		name: "permissions boundary",
+		evidence: func() *Evidence {
+			e := permitted().says(" because no permissions boundary allows the kms:CreateGrant action")
+			d := must("limits", "arn:aws:iam::123456789012:policy/limits", ec2Everything)
+			e.Caller.Limit, e.Caller.Boundary = &d, d.ARN
+			return e
+		},
+		outcome: CauseFound, kind: Boundary, sentence: "The permissions boundary of user test, limits, does not allow kms:CreateGrant",
+		document: `"ec2:*"`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "session policy that the trail shows",
+		evidence: func() *Evidence {
+			e := permitted().asRole().says(" because no session policy allows the kms:CreateGrant action")
+			e.Caller.HasSession, e.Caller.Session = true, []access.Document{must("session policy of night", "", ec2Everything)}
+			return e
+		},
+		outcome: CauseFound, kind: SessionPolicy, sentence: "The role starter may call kms:CreateGrant, but the session policy",
+		document: `"ec2:*"`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "session policy that only the event tells of",
+		evidence: func() *Evidence {
+			return permitted().asRole().says(" because no session policy allows the kms:CreateGrant action")
+		},
+		outcome: CauseFound, kind: SessionPolicy, document: `"ec2:StartInstances"`, agreement: EventOnly, proven: true,
+	},
+	{
+		name: "explicit deny in the key policy",
+		evidence: func() *Evidence {
+			e := permitted().says(" with an explicit deny in a resource-based policy")
+			e.Keys[0].Policy = keyPolicyOf(rootStatement + `, {"Sid": "OfficeOnly", "Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*", "Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}`)
+			return e
+		},
+		outcome: CauseFound, kind: KeyPolicyDenied, sentence: `statement "OfficeOnly"`, document: `"kms:GrantIsForAWSResource": "false"`,
+		agreement: Agrees, proven: true,
+	},
+	{
+		name: "key policy denies EC2's role for the instance",
+		evidence: func() *Evidence {
+			e := permitted()
+			e.Denied = nil
+			e.Keys[0].Policy = keyPolicyOf(rootStatement + `, {"Sid": "NobodyElse", "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:user/*"}}}`)
+			return e
+		},
+		outcome: CauseFound, kind: KeyPolicyDenied, sentence: "aws:ec2-infrastructure", agreement: EvaluationOnly, proven: true,
+	},
+	{
+		name: "condition that does not fit",
+		evidence: func() *Evidence {
+			e := article()
+			e.Caller.Identity = append(e.Caller.Identity, held("wrong", strings.Replace(startPolicy, `"Bool": {"kms:GrantIsForAWSResource": true}`, `"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}`, 1)))
+			return e
+		},
+		outcome: CauseFound, kind: ConditionMismatch, sentence: "kms:ViaService wanted ec2.us-east-1.amazonaws.com, the request had ec2.eu-west-1.amazonaws.com",
+		document: `"kms:GrantIsForAWSResource": true`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "key disabled", evidence: func() *Evidence { return inState("Disabled", "DisabledException", testKey+" is disabled.") },
+		outcome: CauseFound, kind: KeyDisabled, sentence: "is disabled", agreement: Agrees, proven: true,
+	},
+	{
+		name: "key pending deletion", evidence: func() *Evidence {
+			e := inState("PendingDeletion", "KMSInvalidStateException", testKey+" is pending deletion.")
+			on := time.Date(2026, 3, 31, 10, 0, 0, 0, time.UTC)
+			e.Keys[0].Deletion = &on
+			return e
+		},
+		outcome: CauseFound, kind: KeyPendingDeletion, sentence: "is pending deletion", agreement: Agrees, proven: true,
+	},
+	{
+		name: "key pending import", evidence: func() *Evidence {
+			return inState("PendingImport", "KMSInvalidStateException", testKey+" is pending import.")
+		},
+		outcome: CauseFound, kind: KeyPendingImport, agreement: Agrees, proven: true,
+	},
+	{
+		name: "key unavailable", evidence: func() *Evidence {
+			return inState("Unavailable", "KMSInvalidStateException", testKey+" is unavailable.")
+		},
+		outcome: CauseFound, kind: KeyUnavailable, agreement: Agrees,
+	},
+	{
+		name: "key deleted",
+		evidence: func() *Evidence {
+			e := inState("", "NotFoundException", "Key '"+testKey+"' does not exist")
+			e.Keys[0].Missing, e.Keys[0].Policy = true, keyPolicyOf(rootStatement)
+			return e
+		},
+		outcome: CauseFound, kind: KeyDeleted, sentence: "does not exist", agreement: Agrees,
+	},
+	{
+		name: "key disabled then, enabled now", evidence: func() *Evidence {
+			return inState("Enabled", "DisabledException", testKey+" is disabled.")
+		},
+		outcome: NothingWrong,
+	},
+	{
+		name:     "policy attached since",
+		evidence: permitted, outcome: NothingWrong,
+	},
+	{
+		name: "service control policy",
+		evidence: func() *Evidence {
+			return permitted().says(" with an explicit deny in a service control policy: arn:aws:organizations::210987654321:policy/o-exampleorgid/service_control_policy/p-example1")
+		},
+		outcome: CauseFound, kind: ControlPolicy, sentence: "service control policy denies it", agreement: EventOnly,
+	},
+	{
+		name: "user-initiated stop",
+		evidence: func() *Evidence {
+			e := stoppedFor("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+			e.Stop = &Event{Name: "StopInstances", Principal: "arn:aws:iam::123456789012:user/operator", Time: at10(5, 0)}
+			return e
+		},
+		outcome: CauseFound, kind: StoppedByUser, sentence: "was stopped by arn:aws:iam::123456789012:user/operator (StopInstances at 2026-03-01 10:05:00 UTC)",
+	},
+	{
+		name: "operating system shutdown", evidence: func() *Evidence {
+			return stoppedFor("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
+		},
+		outcome: CauseFound, kind: StoppedBySystem,
+	},
+	{
+		name: "volume limit, the code another than the message", evidence: func() *Evidence {
+			return stoppedFor("Server.InternalError", "Client.VolumeLimitExceeded: Volume limit exceeded")
+		},
+		outcome: CauseFound, kind: VolumeLimit,
+	},
+	{
+		name: "no capacity", evidence: func() *Evidence {
+			return stoppedFor("Server.InsufficientInstanceCapacity", "Server.InsufficientInstanceCapacity: Insufficient capacity.")
+		},
+		outcome: CauseFound, kind: NoCapacity,
+	},
+	{
+		name: "running", evidence: func() *Evidence {
+			e := article()
+			e.Instance.State = "running"
+			return e
+		},
+		outcome: NothingWrong,
+	},
+	{
+		name: "not settled", evidence: func() *Evidence {
+			e := article()
+			e.Instance.State = "pending"
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
+		name: "nobody knows the caller", evidence: func() *Evidence {
+			e := article()
+			e.Caller, e.Denied, e.Start = nil, nil, nil
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
+		name: "identity policies unread, the event tells",
+		evidence: func() *Evidence {
+			e := article()
+			e.Caller.Identity = nil
+			e.Unread = []Unread{{What: "inline policies of user test", Call: "iam:ListUserPolicies", Denied: true, layer: access.IdentityLayer}}
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, agreement: EventOnly, proven: true,
+	},
+	{
+		name: "identity policies unread, no event",
+		evidence: func() *Evidence {
+			e := article()
+			e.Caller.Identity, e.Denied = nil, nil
+			e.Unread = []Unread{{What: "inline policies of user test", Call: "iam:ListUserPolicies", Denied: true, layer: access.IdentityLayer}}
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
+		name: "no volume is encrypted", evidence: func() *Evidence {
+			e := article()
+			for i := range e.Volumes {
+				e.Volumes[i].Encrypted, e.Volumes[i].Key = false, ""
+			}
+			e.Keys, e.Denied = nil, nil
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
+		name: "failed launch",
+		evidence: func() *Evidence {
+			e := article()
+			e.Instance.State = "terminated"
+			e.Instance.StateReason = Reason{Code: "Client.InvalidKMSKey.InvalidState", Message: "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state"}
+			e.Denied.Name = "GenerateDataKeyWithoutPlaintext"
+			e.Denied.ErrorMessage = strings.ReplaceAll(e.Denied.ErrorMessage, "CreateGrant", "GenerateDataKeyWithoutPlaintext")
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, sentence: "kms:GenerateDataKeyWithoutPlaintext", document: `"kms:ViaService": "ec2.eu-west-1.amazonaws.com"`,
+		agreement: Agrees, proven: true,
+	},
+}
+
+func inState(state, code, message string) *Evidence {
+	e := permitted()
+	e.Keys[0].State = state
+	e.Denied.ErrorCode, e.Denied.ErrorMessage = code, message
+	return e
+}
+
+func stoppedFor(code, message string) *Evidence {
+	e := permitted()
+	e.Instance.StateReason, e.Denied = Reason{Code: code, Message: message}, nil
+	return e
+}
+
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	for _, row := range causeRows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := Judge(row.evidence())
+			if r.Outcome != row.outcome {
+				t.Fatalf("the outcome is %s, want %s: %s", r.Outcome, row.outcome, r.Summary)
+			}
+			if r.Summary == "" {
+				t.Error("no summary")
+			}
+			if row.kind == "" {
+				if r.Cause != nil {
+					t.Errorf("there is a cause: %+v", r.Cause)
+				}
+				return
+			}
+			if r.Cause.Kind != row.kind || !strings.Contains(r.Cause.Sentence, row.sentence) {
+				t.Errorf("the cause is %s: %s\nwant %s: … %s …", r.Cause.Kind, r.Cause.Sentence, row.kind, row.sentence)
+			}
+			if r.Cause.Agreement != row.agreement {
+				t.Errorf("the event %s, want %s", r.Cause.Agreement, row.agreement)
+			}
+			if row.document != "" && (len(r.Fixes) == 0 || !strings.Contains(r.Fixes[0].Document, row.document)) {
+				t.Errorf("the fixes are %+v\nwant %s in the first", r.Fixes, row.document)
+			}
+			if got := r.Proof != nil && r.Proof.Sufficient; got != row.proven {
+				t.Errorf("proven is %v, want %v: %+v", got, row.proven, r.Proof)
+			}
+			if len(r.Further) > 0 {
+				t.Errorf("further causes: %+v", r.Further)
+			}
+		})
+	}
+}
+
+// TestExitCodes: a script can tell the three ends apart.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	want := map[Outcome]int{NothingWrong: 0, CauseFound: 1, NoConclusion: 2}
+	for _, row := range causeRows {
+		if r := Judge(row.evidence()); r.ExitCode() != want[r.Outcome] {
+			t.Errorf("%s: exit code %d for %s", row.name, r.ExitCode(), r.Outcome)
+		}
+	}
+}
+
+// TestFixesOpenNothing: every fix that was proven leaves direct use of the key
+// denied, and the evidence as it was.
+func TestFixesOpenNothing(t *testing.T) {
+	t.Parallel()
+	for _, row := range causeRows {
+		e := row.evidence()
+		r := Judge(e)
+		if r.Proof == nil {
+			continue
+		}
+		if !r.Proof.NothingElse {
+			t.Errorf("%s: the fix opens more: %+v", row.name, r.Proof.Others)
+		}
+		for _, o := range r.Proof.Others {
+			if o.After == string(access.Allowed) {
+				t.Errorf("%s: %s is allowed", row.name, o.Action)
+			}
+		}
+		if again := Judge(e); again.Cause == nil || again.Cause.Sentence != r.Cause.Sentence {
+			t.Errorf("%s: judging changed the evidence", row.name)
+		}
+	}
+}
+
+// TestArticleFix: the fix is the article's policy with the real ARN, and nothing
+// but it.
+func TestArticleFix(t *testing.T) {
+	t.Parallel()
+	r := Judge(article())
+	want := `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "kms:CreateGrant"
+      ],
+      "Resource": [
+        "` + testKey + `"
+      ],
+      "Condition": {
+        "Bool": {
+          "kms:GrantIsForAWSResource": true
+        }
+      }
+    }
+  ]
+}`
+	if len(r.Fixes) != 1 || r.Fixes[0].Document != want || r.Fixes[0].Target != testUser {
+		t.Errorf("the fixes are %+v", r.Fixes)
+	}
+}
+
+// TestAllKeysInOneStatement: two keys are one cause and one policy.
+func TestAllKeysInOneStatement(t *testing.T) {
+	t.Parallel()
+	e := article()
+	e.Volumes[1].Key = otherKey
+	second := e.Keys[0]
+	second.ARN = otherKey
+	e.Keys = append(e.Keys, second)
+	r := Judge(e)
+	if len(r.Fixes) != 1 || strings.Count(r.Fixes[0].Document, "kms:CreateGrant") != 1 || !slices.Equal(r.Cause.Keys, []string{testKey, otherKey}) {
+		t.Errorf("keys %v, fixes %+v", r.Cause.Keys, r.Fixes)
+	}
+	if !r.Proof.Sufficient {
+		t.Error("one policy for both keys is not enough")
+	}
+}
+
+// TestDataVolumeAlone: the sentence names the volume and its device.
+func TestDataVolumeAlone(t *testing.T) {
+	t.Parallel()
+	e := article()
+	e.Volumes[0].Encrypted, e.Volumes[0].Key = false, ""
+	r := Judge(e)
+	if want := "data volume " + dataVolume + " (/dev/sdf)"; !strings.Contains(r.Summary, want) || strings.Contains(r.Summary, "root volume") {
+		t.Errorf("%q does not name the %s alone", r.Summary, want)
+	}
+}
+
+// TestCauseBehindCause: what is behind the first cause is found too, and both are
+// repaired.
+func TestCauseBehindCause(t *testing.T) {
+	t.Parallel()
+	e := article()
+	e.Keys[0].State = "Disabled"
+	d := must("limits", "arn:aws:iam::123456789012:policy/limits", ec2Everything)
+	e.Caller.Limit = &d
+	r := Judge(e)
+	kinds := []CauseKind{r.Cause.Kind}
+	for _, c := range r.Further {
+		kinds = append(kinds, c.Kind)
+	}
+	slices.Sort(kinds)
+	if want := []CauseKind{IdentityMissing, KeyDisabled, Boundary}; !slices.Equal(kinds, want) || !r.Proof.Sufficient {
+		t.Errorf("the causes are %v, want %v; sufficient: %v", kinds, want, r.Proof.Sufficient)
+	}
+}
