@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Style is how the text form looks.
@@ -49,7 +50,7 @@ func (r *Report) WriteText(w io.Writer, style Style) error {
 }
 
 func (p *page) paint(color, s string) string {
-	if !p.style.Color || s == "" {
+	if !p.style.Color || s == "" || color == "" {
 		return s
 	}
 	return "\x1b[" + color + "m" + s + "\x1b[0m"
@@ -60,11 +61,14 @@ func (p *page) section(name string) { p.line("\n" + p.paint(bold, name)) }
 func (p *page) line(s string) { p.WriteString(s + "\n") }
 
 // prose writes text in lines of width, each after indent.
-func (p *page) prose(indent, text string) {
+func (p *page) prose(indent, text string) { p.colored("", indent, text) }
+
+// colored is prose in a colour.
+func (p *page) colored(color, indent, text string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && len(indent)+len(line)+1+len(word) > width {
-			p.line(indent + line)
+		if line != "" && utf8.RuneCountInString(indent+line+word)+1 > width {
+			p.line(indent + p.paint(color, line))
 			line = ""
 		}
 		if line != "" {
@@ -73,8 +77,29 @@ func (p *page) prose(indent, text string) {
 		line += word
 	}
 	if line != "" {
-		p.line(indent + line)
+		p.line(indent + p.paint(color, line))
 	}
+}
+
+// command writes a command line, broken before its options where it is long.
+func (p *page) command(c string) {
+	if len(c)+4 <= width {
+		p.line("    " + c)
+		return
+	}
+	line, quoted := "", false
+	for word := range strings.SplitSeq(c, " ") {
+		if !quoted && line != "" && strings.HasPrefix(word, "--") {
+			p.line("    " + line + " \\")
+			line = "    " + word
+		} else if line != "" {
+			line += " " + word
+		} else {
+			line = word
+		}
+		quoted = quoted != (strings.Count(word, "'")%2 == 1)
+	}
+	p.line("    " + line)
 }
 
 // item writes a labelled fact.
@@ -99,7 +124,7 @@ func (r *Report) writeOutcome(p *page) {
 		color, word = green, "NOTHING WRONG"
 	}
 	p.line(p.paint(color, word))
-	p.prose("", r.Summary)
+	p.colored(bold, "", r.Summary)
 }
 
 func (r *Report) writeEvidence(p *page) {
@@ -178,11 +203,12 @@ func (r *Report) writeCause(p *page) {
 		return
 	}
 	p.section("CAUSE")
-	p.writeOneCause(r.Cause)
+	p.writeReason(r.Cause) // the sentence is at the top
 	for i := range r.Further {
 		p.line("")
 		p.line("  " + p.paint(bold, "And behind it:"))
-		p.writeOneCause(&r.Further[i])
+		p.colored(red, "  ", r.Further[i].Sentence)
+		p.writeReason(&r.Further[i])
 	}
 }
 
@@ -195,8 +221,8 @@ var agreementWords = map[Agreement]string{
 	Differs:        "the event names another reason: something was changed since",
 }
 
-func (p *page) writeOneCause(c *Cause) {
-	p.prose("  ", p.paint(red, c.Sentence))
+// writeReason writes what stands behind a cause's sentence.
+func (p *page) writeReason(c *Cause) {
 	p.item("Layer", c.Layer)
 	if s := c.Statement; s != nil {
 		p.item("Statement", s.place())
@@ -224,7 +250,7 @@ func (r *Report) writeFixes(p *page) {
 		if f.Alternative {
 			title = "Or instead: " + f.Title + ":"
 		}
-		p.prose("  ", p.paint(bold, title))
+		p.colored(bold, "  ", title)
 		p.item("Target", f.Target)
 		if f.Document != "" {
 			p.line("")
@@ -234,7 +260,7 @@ func (r *Report) writeFixes(p *page) {
 		}
 		p.line("")
 		for _, c := range f.Commands {
-			p.line("    " + c)
+			p.command(c)
 		}
 		if f.Note != "" {
 			p.line("")

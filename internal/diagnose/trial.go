@@ -32,27 +32,29 @@ func (t *trial) outcome() string {
 // try decides every request of the start, or of the launch, in order. A grant
 // that may be made is there for the requests after it.
 func (e *Evidence) try() []trial {
-	made := make(map[string][]access.Grant)
+	grants := make(map[string][]access.Grant)
 	var all []trial
 	for _, s := range e.steps() {
+		made := true
 		for _, r := range s.Requests(e.Site, e.principal()) {
 			t := trial{step: s, request: r}
 			if s.By == launch.ByCaller && e.Caller == nil {
-				t.nobody, t.fault = true, e.fault(r.Resource)
+				t.nobody, t.fault, made = true, e.fault(r.Resource), false
 				all = append(all, t)
 				continue
 			}
 			e.complete(&t)
 			p := e.policies(&t.request, s.By == launch.ByCaller)
-			p.Grants = append(p.Grants, made[r.Resource]...)
+			p.Grants = append(p.Grants, grants[r.Resource]...)
 			t.decision = access.Decide(t.request, p)
 			if t.decision.Allowed() {
 				t.fault = e.fault(r.Resource)
 			}
+			made = made && t.passes()
 			all = append(all, t)
 		}
-		if g := s.Grant; g != nil {
-			made[s.Key] = append(made[s.Key], access.Grant{
+		if g := s.Grant; g != nil && made {
+			grants[s.Key] = append(grants[s.Key], access.Grant{
 				ID: "of this start", Grantee: g.Grantee, Retiring: g.Retiring, Operations: g.Operations,
 				ContextSubset: g.Subset, Account: e.Site.Account,
 			})
