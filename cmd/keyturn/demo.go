@@ -31,7 +31,7 @@ port of this machine. Nothing leaves the machine, and nothing is kept.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			out := c.OutOrStdout()
-			return demo(c.Context(), &screen{w: out, ink: ink(colored(out))})
+			return demo(c.Context(), newScreen(out))
 		},
 	}
 }
@@ -53,7 +53,9 @@ func demo(ctx context.Context, on *screen) (err error) {
 	go func() { ended <- server.Serve(listener) }()
 	defer func() {
 		err = errors.Join(err, server.Close())
-		<-ended
+		if failed := <-ended; !errors.Is(failed, http.ErrServerClosed) {
+			err = errors.Join(err, failed)
+		}
 	}()
 
 	id, secret := sky.RootCredentials()
@@ -162,6 +164,7 @@ func (p *play) await(ctx context.Context, want ec2types.InstanceStateName) (ec2t
 			return i, nil
 		case ec2types.InstanceStateNameRunning, ec2types.InstanceStateNameStopped, ec2types.InstanceStateNameTerminated:
 			return i, fmt.Errorf("%s is %s instead of %s", p.instance, i.State.Name, want)
+		default: // on its way
 		}
 		// Nobody came to watch the clock.
 		p.cloud.Advance(time.Second)
@@ -190,7 +193,7 @@ func (p *play) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.answer(`"errorMessage": "` + message + `"`)
+	p.words(`"errorMessage": "` + message + `"`)
 	return nil
 }
 
@@ -208,10 +211,13 @@ func (p *play) fix(ctx context.Context) error {
 	if len(p.report.Fixes) == 0 {
 		return errors.New("the doctor found no fix")
 	}
-	document := p.report.Fixes[0].Document
-	p.command("aws iam put-user-policy --user-name test --policy-name start-encrypted --policy-document file://fix.json")
-	p.answer(document)
-	return p.root.putUserPolicy(ctx, "test", "start-encrypted", document)
+	fix := p.report.Fixes[0]
+	if fix.Kind != diagnose.IAMPolicyFix || fix.Target != p.userARN() {
+		return fmt.Errorf("the doctor wants %s on %s, not a policy of the user's", fix.Kind, fix.Target)
+	}
+	p.command("aws iam put-user-policy --user-name test --policy-name start-encrypted-instances \\\n    --policy-document file://fix.json")
+	p.note("fix.json is the policy above, as the doctor wrote it.")
+	return p.root.putUserPolicy(ctx, "test", "start-encrypted-instances", fix.Document)
 }
 
 func (p *play) limit(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
@@ -91,7 +92,8 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
 
 // config finds endpoint, region and credentials as every AWS client does.
 func (o diagnoseOptions) config(ctx context.Context) (aws.Config, error) {
-	var load []func(*config.LoadOptions) error
+	// What goes wrong is returned; the SDK need not tell it, too.
+	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if o.region != "" {
 		load = append(load, config.WithRegion(o.region))
 	}

@@ -21,9 +21,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"keyturn": main})
 }
 
-// TestScripts runs the program as people do: see testdata/script. Two commands
-// are ours: "await FILE" waits until the file is there and not empty, and
-// "failure" makes an AWS with the article's failed start in it.
+// TestScripts runs the program as people do: see testdata/script. Three commands
+// are ours: "await FILE" waits until the file is there and not empty, "failure"
+// makes an AWS with the article's failed start in it, and "repair" repairs that
+// and has the instance running.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -34,12 +35,16 @@ func TestScripts(t *testing.T) {
 			// Nobody's own configuration plays a part.
 			e.Setenv("HOME", e.Getenv("WORK"))
 			e.Setenv("XDG_CONFIG_HOME", e.Getenv("WORK")+"/config")
+			e.Values[playKey{}] = new(play)
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "failure": failure},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "failure": failure, "repair": repair},
 	})
 }
+
+// playKey finds a script's play.
+type playKey struct{}
 
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -65,7 +70,8 @@ func failure(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(sky.Close())
 	})
 	id, secret := sky.RootCredentials()
-	p := &play{screen: &screen{w: io.Discard}, cloud: sky, url: server.URL, root: newActor(server.URL, id, secret)}
+	p := ts.Value(playKey{}).(*play)
+	*p = play{screen: &screen{w: io.Discard}, cloud: sky, url: server.URL, root: newActor(server.URL, id, secret)}
 	ctx := context.Background()
 	ts.Check(p.set(ctx))
 	ts.Check(p.fail(ctx))
@@ -76,10 +82,16 @@ func failure(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Setenv(name, value)
 	}
-	test, err := p.test.config.Credentials.Retrieve(ctx)
-	ts.Check(err)
-	ts.Setenv("TEST_ID", test.AccessKeyID)
-	ts.Setenv("TEST_SECRET", test.SecretAccessKey)
+}
+
+func repair(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: repair")
+	}
+	p, ctx := ts.Value(playKey{}).(*play), context.Background()
+	ts.Check(p.diagnose(ctx))
+	ts.Check(p.fix(ctx))
+	ts.Check(p.succeed(ctx))
 }
 
 // TestDemo plays the demo and holds it against the article.
@@ -128,6 +140,21 @@ func TestScreenPaints(t *testing.T) {
 	s.states("stopped", "pending", "running")
 	if got, want := out.String(), "   \x1b[31mstopped\x1b[0m\x1b[2m → \x1b[0m\x1b[33mpending\x1b[0m\x1b[2m → \x1b[0m\x1b[32mrunning\x1b[0m\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestScreenWraps(t *testing.T) {
+	t.Parallel()
+	for width, want := range map[int]string{
+		0:  "   one two three\n",
+		12: "   one two\n   three\n",
+		5:  "   one\n   two\n   three\n",
+	} {
+		var out bytes.Buffer
+		(&screen{w: &out, width: width}).words("one two three")
+		if out.String() != want {
+			t.Errorf("at %d columns got %q, want %q", width, out.String(), want)
+		}
 	}
 }
 

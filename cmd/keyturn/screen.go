@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,12 @@ type screen struct {
 	w io.Writer
 	ink
 	acts int
+	// width is where words are wrapped, 0 for never: a pipe gets lines whole.
+	width int
+}
+
+func newScreen(w io.Writer) *screen {
+	return &screen{w: w, ink: ink(colored(w)), width: columns(w)}
 }
 
 func (s *screen) print(lines ...string) { fmt.Fprintln(s.w, strings.Join(lines, "\n")) }
@@ -25,7 +32,7 @@ func (s *screen) act(title string) {
 		s.print("")
 	}
 	s.acts++
-	s.print(s.name(fmt.Sprint(s.acts)) + "  " + s.bold(title))
+	s.print(s.name(strconv.Itoa(s.acts)) + "  " + s.bold(title))
 }
 
 func (s *screen) fact(name, value string) {
@@ -64,7 +71,21 @@ func (s *screen) states(names ...string) {
 }
 
 func (s *screen) refused(code, message string) {
-	s.print("   "+s.bad(code), "   "+message)
+	s.print("   " + s.bad(code))
+	s.words(message)
+}
+
+// words prints a sentence, wrapped between words.
+func (s *screen) words(text string) {
+	line := "  "
+	for word := range strings.FieldsSeq(text) {
+		if s.width > 0 && line != "  " && len(line)+1+len(word) > s.width {
+			s.print(line)
+			line = "  "
+		}
+		line += " " + word
+	}
+	s.print(line)
 }
 
 func (s *screen) note(text string) { s.print("   " + s.faint(text)) }
