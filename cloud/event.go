@@ -57,8 +57,8 @@ type event struct {
 
 // newEvent records one call. What it takes from input and output it takes now:
 // neither is kept.
-func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) event {
-	e := event{
+func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) (e event) {
+	e = event{
 		EventVersion:    eventVersion,
 		UserIdentity:    identityOf(call),
 		EventTime:       call.Now.Format("2006-01-02T15:04:05Z"),
@@ -98,6 +98,9 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 	}
 	if len(e.sharedTo) > 0 && e.SharedEventID == "" {
 		e.SharedEventID = call.NewUUID()
+	}
+	if e.ec2Prefix {
+		defer e.shapeEC2(call)
 	}
 	if err != nil {
 		e.fail(err)
@@ -201,6 +204,9 @@ func (e event) lookupResources() []cloudtrail.Resource {
 	collectNames(e.RequestParameters, named)
 	collectNames(e.ResponseElements, named)
 	for _, n := range namedResources {
+		if n.parameter == "groupName" && e.ec2Prefix {
+			continue // EC2's groups are not IAM's
+		}
 		for _, v := range named[n.parameter] {
 			r := cloudtrail.Resource{Type: n.kind, Name: v}
 			if !slices.Contains(found, r) {
@@ -237,7 +243,10 @@ func collectNames(v any, into map[string][]string) {
 	case map[string]any:
 		for k, member := range v {
 			if s, ok := member.(string); ok {
-				into[k] = append(into[k], s)
+				if s != "" {
+					k = strings.ToLower(k[:1]) + k[1:]
+					into[k] = append(into[k], s)
+				}
 				continue
 			}
 			collectNames(member, into)

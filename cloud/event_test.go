@@ -20,6 +20,7 @@ import (
 // record is what the tests here read of a CloudTrail record.
 type record struct {
 	EventName, ErrorCode, ErrorMessage  string
+	RequestID                           string
 	RequestParameters, ResponseElements map[string]any
 	UserIdentity                        map[string]any
 	Resources                           []map[string]any

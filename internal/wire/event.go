@@ -19,7 +19,24 @@ var secrets = map[string]bool{
 // show it; nil if it says nothing.
 func (o *Operation) EventParameters(in any) map[string]any {
 	v := reflect.ValueOf(in).Elem()
-	return o.eventMembers(o.inputPlan(v.Type()), v, o.requestMember)
+	p := o.inputPlan(v.Type())
+	object := o.eventMembers(p, v, o.requestMember)
+	if o.service.Protocol() != EC2 || !strings.HasPrefix(o.name, "Describe") {
+		return object
+	}
+	// What a Describe request leaves out, its event shows as an empty set.
+	for i := range p.members {
+		m := &p.members[i]
+		if m.plan.kind != list || v.Field(m.field).Len() > 0 {
+			continue
+		}
+		if object == nil {
+			object = make(map[string]any, len(p.members))
+		}
+		name, _ := m.set()
+		object[name] = map[string]any{}
+	}
+	return object
 }
 
 // EventResponse is an output, by pointer, as CloudTrail's responseElements show
@@ -67,8 +84,11 @@ func (o *Operation) requestMember(m *member, v reflect.Value) (string, any) {
 		}
 		return name, hidden
 	}
-	if o.service.Protocol() == EC2 && m.plan.kind == list {
-		return o.requestSet(m, v)
+	if o.service.Protocol() == EC2 {
+		if m.plan.kind == list {
+			return o.requestSet(m, v)
+		}
+		name = lowerFirst(m.query)
 	}
 	return name, o.eventValue(m.plan, v, o.requestMember)
 }
@@ -116,19 +136,35 @@ var sets = map[string][2]string{
 	"Tags":                {"tagSet", ""},
 	"TagSpecifications":   {"tagSpecificationSet", ""},
 	"IpPermissions":       {"ipPermissions", ""},
+	"UserIdGroupPairs":    {"groups", ""},
+	"IpRanges":            {"ipRanges", ""},
+	"Ipv6Ranges":          {"ipv6Ranges", ""},
+	"PrefixListIds":       {"prefixListIds", ""},
+}
+
+// set is what the events of EC2 call a list, and an item of it.
+func (m *member) set() (name, item string) {
+	if known, ok := sets[m.Name]; ok {
+		return known[0], known[1]
+	}
+	item = lowerFirst(m.query)
+	name = item
+	if !strings.HasSuffix(name, "Set") {
+		name += "Set"
+	}
+	return name, item
 }
 
 // requestSet is a list in the way of EC2's events: {"items": […]}.
 func (o *Operation) requestSet(m *member, v reflect.Value) (string, any) {
-	item := lowerFirst(m.query)
-	name := item
-	if !strings.HasSuffix(name, "Set") {
-		name += "Set"
-	}
-	if known, ok := sets[m.Name]; ok {
-		name, item = known[0], known[1]
-	}
+	name, item := m.set()
 	items := o.eventItems(m.plan, v, o.requestMember)
+	switch m.Name {
+	case "TagSpecifications":
+		plainTags(items)
+	case "IpPermissions":
+		wholePermissions(items)
+	}
 	if len(items) == 0 {
 		return name, map[string]any{}
 	}
@@ -138,6 +174,39 @@ func (o *Operation) requestSet(m *member, v reflect.Value) (string, any) {
 		}
 	}
 	return name, map[string]any{"items": items}
+}
+
+// plainTags turns the tags of a new resource into the plain list that events
+// have there, and only there.
+func plainTags(items []any) {
+	for _, x := range items {
+		spec, ok := x.(map[string]any)
+		if !ok {
+			continue
+		}
+		tags, ok := spec["tagSet"].(map[string]any)
+		if !ok {
+			continue
+		}
+		delete(spec, "tagSet")
+		spec["tags"] = tags["items"]
+	}
+}
+
+// wholePermissions has rules of a security group name all kinds of peers, as
+// events do.
+func wholePermissions(items []any) {
+	for _, x := range items {
+		permission, ok := x.(map[string]any)
+		if !ok {
+			continue
+		}
+		for _, name := range []string{"groups", "ipRanges", "ipv6Ranges", "prefixListIds"} {
+			if permission[name] == nil {
+				permission[name] = map[string]any{}
+			}
+		}
+	}
 }
 
 func (o *Operation) eventItems(p *plan, v reflect.Value, namer eventNamer) []any {

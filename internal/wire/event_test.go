@@ -42,7 +42,29 @@ func TestEventForms(t *testing.T) {
 			"filters", "ec2", "DescribeInstances",
 			&ec2.DescribeInstancesInput{Filters: []ec2types.Filter{{Name: aws.String("state"), Values: []string{"running"}}}},
 			&ec2.DescribeInstancesOutput{},
-			`{"filterSet":{"items":[{"name":"state","valueSet":{"items":[{"value":"running"}]}}]}}`, `null`,
+			`{"filterSet":{"items":[{"name":"state","valueSet":{"items":[{"value":"running"}]}}]},"instancesSet":{}}`, `null`,
+		},
+		{
+			"tags of a new resource are a plain list", "ec2", "CreateSnapshot",
+			&ec2.CreateSnapshotInput{VolumeId: aws.String("vol-1"), TagSpecifications: []ec2types.TagSpecification{{
+				ResourceType: "snapshot", Tags: []ec2types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+			}}},
+			&ec2.CreateSnapshotOutput{},
+			`{"tagSpecificationSet":{"items":[{"resourceType":"snapshot","tags":[{"key":"k","value":"v"}]}]},"volumeId":"vol-1"}`, `null`,
+		},
+		{
+			"a rule names all kinds of peers", "ec2", "AuthorizeSecurityGroupIngress",
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String("sg-1"), IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+			}}},
+			&ec2.AuthorizeSecurityGroupIngressOutput{},
+			`{"groupId":"sg-1","ipPermissions":{"items":[{"fromPort":22,"groups":{},"ipProtocol":"tcp","ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]},"ipv6Ranges":{},"prefixListIds":{},"toPort":22}]}}`, `null`,
+		},
+		{
+			"EC2's names of the wire", "ec2", "CreateSecurityGroup",
+			&ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d")},
+			&ec2.CreateSecurityGroupOutput{},
+			`{"groupDescription":"d","groupName":"web"}`, `null`,
 		},
 		{
 			"KMS has lowered names and no grant token", "kms", "CreateGrant",
