@@ -79,7 +79,7 @@ func globalContext(call *api.Call) access.Context {
 	var k access.Context
 	k.Set("aws:CurrentTime", call.Now.Format(time.RFC3339))
 	k.Set("aws:EpochTime", strconv.FormatInt(call.Now.Unix(), 10))
-	k.Set("aws:RequestedRegion", call.Region)
+	k.Set("aws:RequestedRegion", actingRegion(call))
 	k.Set("aws:SecureTransport", strconv.FormatBool(call.Secure))
 	k.Set("aws:UserAgent", call.UserAgent)
 	k.Set("aws:ViaAWSService", strconv.FormatBool(call.Via != nil))

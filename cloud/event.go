@@ -64,7 +64,7 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 		EventTime:       call.Now.Format("2006-01-02T15:04:05Z"),
 		EventSource:     op.service + ".amazonaws.com",
 		EventName:       op.Name(),
-		AWSRegion:       call.Region,
+		AWSRegion:       actingRegion(call),
 		SourceIPAddress: call.SourceIP, UserAgent: call.UserAgent,
 		RequestID: call.RequestID, EventID: call.NewUUID(),
 		ReadOnly:  op.ReadOnly(),
@@ -75,10 +75,6 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 		at:                  call.Now, sharedTo: call.Event.SharedWith,
 		username: eventUsername(call), cloud: c,
 		ec2Prefix: op.wire.Service().Protocol() == wire.EC2,
-	}
-	if op.service == "iam" {
-		// Global services log to one region.
-		e.AWSRegion = globalRegion(call.Partition)
 	}
 	if call.Event.ReadOnly != nil {
 		e.ReadOnly = *call.Event.ReadOnly

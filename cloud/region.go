@@ -1,6 +1,10 @@
 package cloud
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/keyturn/keyturn/internal/api"
+)
 
 // regions are AWS's (General Reference, "AWS service endpoints"). Their prefix
 // tells the partition.
@@ -30,6 +34,15 @@ var regions = func() map[string]string {
 func partitionOf(region string) (string, bool) {
 	p, ok := regions[region]
 	return p, ok
+}
+
+// actingRegion is the region that a call goes to and is logged in. IAM is in one
+// region of its partition, whichever the client signed for.
+func actingRegion(call *api.Call) string {
+	if call.Service == "iam" {
+		return globalRegion(call.Partition)
+	}
+	return call.Region
 }
 
 // globalRegion is where a partition's global services log their events.
