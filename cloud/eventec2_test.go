@@ -1,6 +1,8 @@
 package cloud_test
 
 import (
+	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // TestEC2Events: each change of EC2's names its request in its answer, and one
@@ -68,5 +71,18 @@ func TestNoNamelessResource(t *testing.T) {
 				t.Errorf("%s names the resource %s %q", *e.EventName, *r.ResourceType, aws.ToString(r.ResourceName))
 			}
 		}
+	}
+}
+
+// TestSomebodyElsesIsForbidden: AuthFailure is 403 for a resource of others',
+// and 401 only for a bad signature.
+func TestSomebodyElsesIsForbidden(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	_, err := s.root.ec2.DeregisterImage(t.Context(), &ec2.DeregisterImageInput{ImageId: aws.String(s.image())})
+	wantCode(t, err, "AuthFailure")
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() != http.StatusForbidden {
+		t.Errorf("deregistering a public image: %v, want HTTP 403", err)
 	}
 }

@@ -93,7 +93,7 @@ func (s *Service) attachVolume(c *api.Call, in *ec2.AttachVolumeInput) (*ec2.Att
 	}
 	d := a.describe(v.ID, c.Now)
 	return &ec2.AttachVolumeOutput{
-		AttachTime: d.AttachTime, DeleteOnTermination: d.DeleteOnTermination, Device: d.Device,
+		AttachTime: aws.Time(a.At), DeleteOnTermination: d.DeleteOnTermination, Device: d.Device,
 		InstanceId: d.InstanceId, State: d.State, VolumeId: d.VolumeId,
 	}, nil
 }

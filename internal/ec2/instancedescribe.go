@@ -99,7 +99,7 @@ func (v instanceView) describeMappings() []types.InstanceBlockDeviceMapping {
 			continue
 		}
 		out = append(out, types.InstanceBlockDeviceMapping{DeviceName: aws.String(a.Device), Ebs: &types.EbsInstanceBlockDevice{
-			AttachTime: aws.Time(a.At), DeleteOnTermination: aws.Bool(a.DeleteOnTermination),
+			AttachTime: aws.Time(a.shownTime()), DeleteOnTermination: aws.Bool(a.DeleteOnTermination),
 			Status: types.AttachmentStatus(a.shownState(v.call.Now)), VolumeId: aws.String(vol.ID),
 		}})
 	}

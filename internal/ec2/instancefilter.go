@@ -63,7 +63,7 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	},
 
 	"block-device-mapping.attach-time": func(v instanceView) []string {
-		return v.ofAttachments(func(a attachment, _ string) string { return filterTime(a.At) })
+		return v.ofAttachments(func(a attachment, _ string) string { return filterTime(a.shownTime()) })
 	},
 	"block-device-mapping.delete-on-termination": func(v instanceView) []string {
 		return v.ofAttachments(func(a attachment, _ string) string { return boolKey(a.DeleteOnTermination) })

@@ -39,6 +39,8 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 		if err != nil {
 			return nil, err
 		}
+		// The volumes are made after the answer: Describe operations show them.
+		d.BlockDeviceMappings = []types.InstanceBlockDeviceMapping{}
 		out.Instances = append(out.Instances, d)
 	}
 	return out, keepToken(c, in.ClientToken, in, reservation)

@@ -138,8 +138,8 @@ func (s *Service) createSnapshot(c *api.Call, in *ec2.CreateSnapshotInput) (*ec2
 	d := snap.describe(tags)
 	return &ec2.CreateSnapshotOutput{
 		Description: d.Description, Encrypted: d.Encrypted, KmsKeyId: d.KmsKeyId, DataEncryptionKeyId: d.DataEncryptionKeyId,
-		OwnerId: d.OwnerId, Progress: d.Progress, SnapshotId: d.SnapshotId, StartTime: d.StartTime,
-		State: d.State, Tags: d.Tags, VolumeId: d.VolumeId, VolumeSize: d.VolumeSize,
+		OwnerId: d.OwnerId, Progress: aws.String(""), SnapshotId: d.SnapshotId, StartTime: d.StartTime,
+		State: d.State, Tags: answeredTags(d.Tags), VolumeId: d.VolumeId, VolumeSize: d.VolumeSize,
 	}, nil
 }
 
@@ -247,8 +247,8 @@ func (s *Service) createSnapshots(c *api.Call, in *ec2.CreateSnapshotsInput) (*e
 		}
 		d := snap.describe(own)
 		out.Snapshots = append(out.Snapshots, types.SnapshotInfo{
-			Description: d.Description, Encrypted: d.Encrypted, OwnerId: d.OwnerId, Progress: d.Progress, SnapshotId: d.SnapshotId,
-			StartTime: d.StartTime, State: d.State, Tags: d.Tags, VolumeId: d.VolumeId, VolumeSize: d.VolumeSize,
+			Description: d.Description, Encrypted: d.Encrypted, OwnerId: d.OwnerId, Progress: aws.String(""), SnapshotId: d.SnapshotId,
+			StartTime: d.StartTime, State: d.State, Tags: answeredTags(d.Tags), VolumeId: d.VolumeId, VolumeSize: d.VolumeSize,
 		})
 	}
 	return out, nil

@@ -131,6 +131,15 @@ func tagMap(tags []types.Tag) map[string]string {
 	return m
 }
 
+// answeredTags are those of a new resource: the answer that made it shows that
+// there are none, where Describe operations leave the set out.
+func answeredTags(tags []types.Tag) []types.Tag {
+	if tags == nil {
+		return []types.Tag{}
+	}
+	return tags
+}
+
 // describeTags gives tags in the SDK's form, sorted by key.
 func describeTags(tags map[string]string) []types.Tag {
 	var out []types.Tag

@@ -157,9 +157,13 @@ func (a attachment) shownState(now time.Time) types.VolumeAttachmentState {
 	return types.VolumeAttachmentState(a.State)
 }
 
+// shownTime is when it was attached as Describe operations show it, to the
+// second.
+func (a attachment) shownTime() time.Time { return a.At.Truncate(time.Second) }
+
 func (a attachment) describe(volumeID string, now time.Time) types.VolumeAttachment {
 	return types.VolumeAttachment{
-		AttachTime:          aws.Time(a.At),
+		AttachTime:          aws.Time(a.shownTime()),
 		DeleteOnTermination: aws.Bool(a.DeleteOnTermination),
 		Device:              aws.String(a.Device),
 		InstanceId:          aws.String(a.Instance),

@@ -152,7 +152,7 @@ func createVolumeOutput(c *api.Call, v volume) (*ec2.CreateVolumeOutput, error) 
 		Attachments: d.Attachments, AvailabilityZone: d.AvailabilityZone, AvailabilityZoneId: d.AvailabilityZoneId,
 		CreateTime: d.CreateTime, Encrypted: d.Encrypted, Iops: d.Iops, KmsKeyId: d.KmsKeyId,
 		MultiAttachEnabled: d.MultiAttachEnabled, Operator: d.Operator, Size: d.Size, SnapshotId: d.SnapshotId,
-		State: d.State, Tags: d.Tags, Throughput: d.Throughput, VolumeId: d.VolumeId, VolumeType: d.VolumeType,
+		State: d.State, Tags: answeredTags(d.Tags), Throughput: d.Throughput, VolumeId: d.VolumeId, VolumeType: d.VolumeType,
 		VolumeInitializationRate: d.VolumeInitializationRate, OwnerId: d.OwnerId, VolumeArn: d.VolumeArn,
 	}, nil
 }

@@ -119,7 +119,7 @@ func attachmentFilter(c *api.Call, v taggedVolume, name string) ([]string, bool)
 	var value func(attachment) string
 	switch name {
 	case "attachment.attach-time":
-		value = func(a attachment) string { return filterTime(a.At) }
+		value = func(a attachment) string { return filterTime(a.shownTime()) }
 	case "attachment.delete-on-termination":
 		value = func(a attachment) string { return strconv.FormatBool(a.DeleteOnTermination) }
 	case "attachment.device":

@@ -73,7 +73,7 @@ func (s *Service) internalCode() string {
 // Errors" pages.
 var statuses = map[string]int{
 	"AccessDenied":               http.StatusForbidden,
-	"AuthFailure":                http.StatusUnauthorized,
+	"AuthFailure":                http.StatusForbidden, // somebody else's resource; a bad signature has its own 401
 	"UnauthorizedOperation":      http.StatusForbidden,
 	"OptInRequired":              http.StatusForbidden,
 	"ExpiredToken":               http.StatusForbidden,
