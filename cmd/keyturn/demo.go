@@ -68,7 +68,7 @@ func demo(ctx context.Context, on *screen) (err error) {
 	}{
 		{"An administrator sets the stage", p.set},
 		{"test starts the instance", p.fail},
-		{"What the article has you look at", p.look},
+		{"What AWS's article has you look at", p.look},
 		{"What the doctor sees", p.diagnose},
 		{"The administrator attaches the fix", p.fix},
 		{"test starts the instance again", p.succeed},
@@ -221,7 +221,7 @@ func (p *play) fix(ctx context.Context) error {
 }
 
 func (p *play) limit(ctx context.Context) error {
-	p.command("aws kms create-grant --key-id " + p.key + ` \` + "\n    --grantee-principal " + p.userARN() + " --operations Decrypt")
+	p.command("aws kms create-grant \\\n    --key-id " + p.key + " \\\n    --grantee-principal " + p.userARN() + " --operations Decrypt")
 	err := p.test.grantItself(ctx, p.key, p.userARN())
 	refusal, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
