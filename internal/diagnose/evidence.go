@@ -143,10 +143,22 @@ func (e *Evidence) key(arn string) *Key {
 	return nil
 }
 
-// volume finds a volume by its id.
-func (e *Evidence) volume(id string) *Volume {
+// handle is what a volume is called: its id, or its device where a failed launch
+// left no volume.
+func (v *Volume) handle() string {
+	switch {
+	case v.ID != "":
+		return v.ID
+	case v.Device != "":
+		return v.Device
+	}
+	return "unknown"
+}
+
+// volume finds a volume by its handle.
+func (e *Evidence) volume(handle string) *Volume {
 	for i := range e.Volumes {
-		if e.Volumes[i].ID == id {
+		if e.Volumes[i].handle() == handle {
 			return &e.Volumes[i]
 		}
 	}

@@ -35,7 +35,7 @@ func (e *Evidence) keyState(t *trial) finding {
 	f := finding{cause: Cause{Kind: t.fault, Keys: []string{k.ARN}, Action: t.request.Action}}
 	for _, v := range e.Volumes {
 		if v.Key == k.ARN {
-			f.cause.Volumes = append(f.cause.Volumes, v.ID)
+			f.cause.Volumes = append(f.cause.Volumes, v.handle())
 		}
 	}
 	concerned := e.volumeWords(f.cause.Volumes)

@@ -55,7 +55,7 @@ var others = []struct{ action, what string }{
 
 // direct decides a request that the caller makes of KMS without any service.
 func (e *Evidence) direct(action, key string) access.Outcome {
-	t := trial{step: launch.Step{By: launch.ByCaller, Key: key, Volume: "none"}}
+	t := trial{step: launch.Step{By: launch.ByCaller, Key: key}}
 	t.request = access.Request{Principal: e.principal(), Action: action, Resource: key, ResourceAccount: accountOf(key)}
 	c := &t.request.Context
 	c.Set("aws:RequestedRegion", e.Site.Region)

@@ -63,7 +63,8 @@ type Cause struct {
 	// Action and Principal are the request that fails: who may not do what.
 	Action    string `json:"action,omitempty"`
 	Principal string `json:"principal,omitempty"`
-	// Keys are the ARNs of the keys concerned, Volumes the ids of the volumes.
+	// Keys are the ARNs of the keys concerned. Volumes are the ids of the volumes,
+	// or their devices where a failed launch left none.
 	Keys    []string `json:"keys,omitempty"`
 	Volumes []string `json:"volumes,omitempty"`
 	// Agreement tells how the denied event's own words compare with the

@@ -68,7 +68,7 @@ func (e *Evidence) steps() []launch.Step {
 	var volumes []launch.Volume
 	for _, v := range e.Volumes {
 		if v.Encrypted && v.Key != "" {
-			volumes = append(volumes, launch.Volume{ID: v.ID, Key: v.Key})
+			volumes = append(volumes, launch.Volume{ID: v.handle(), Key: v.Key})
 		}
 	}
 	if e.launching() {
@@ -99,7 +99,7 @@ func (e *Evidence) complete(t *trial) {
 			c.Set("kms:ResourceAliases", k.Aliases...)
 		}
 	}
-	if t.step.Volume == "" {
+	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
 		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
 	}
 	for _, key := range unknowable {
