@@ -333,3 +333,45 @@ func TestDiagnoseForPrincipal(t *testing.T) {
 		t.Errorf("%s: %s, caller %+v", r.Outcome, r.Summary, r.Caller)
 	}
 }
+
+// TestDiagnoseForecast: of an instance that somebody stopped, a named principal
+// may ask whether a start would work.
+func TestDiagnoseForecast(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	key := s.key()
+	id := s.stopped(volume{"/dev/xvda", key, true})
+	if r := s.diagnose(s.root, id, ""); r.Cause == nil || r.Cause.Kind != diagnose.StoppedByUser {
+		t.Errorf("with nobody named: %s: %s", r.Outcome, r.Summary)
+	}
+	s.user("test", fullAccess)
+	const arn = "arn:aws:iam::123456789012:user/test"
+	if r := s.diagnose(s.root, id, arn); r.Cause == nil || r.Cause.Kind != diagnose.IdentityMissing {
+		t.Errorf("without the policy: %s: %s", r.Outcome, r.Summary)
+	}
+	s.allow("test", "start", articlePolicy(key))
+	if r := s.diagnose(s.root, id, arn); r.Outcome != diagnose.NothingWrong {
+		t.Errorf("with the policy: %s: %s", r.Outcome, r.Summary)
+	}
+}
+
+// TestDiagnoseCannotBegin: without the instance there is no diagnosis.
+func TestDiagnoseCannotBegin(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	nobody := s.user("nobody")
+	for name, c := range map[string]struct {
+		by      clients
+		options diagnose.Options
+		words   string
+	}{
+		"no such instance":  {s.root, diagnose.Options{Instance: "i-0123456789abcdef0"}, "no instance i-0123456789abcdef0"},
+		"not allowed":       {nobody, diagnose.Options{Instance: "i-0123456789abcdef0"}, "ec2:DescribeInstances"},
+		"no such principal": {s.root, diagnose.Options{Instance: "i-0123456789abcdef0", Principal: "test"}, "is no principal"},
+	} {
+		_, err := diagnose.Run(t.Context(), diagnose.Clients{EC2: c.by.ec2, KMS: c.by.kms, IAM: c.by.iam, CloudTrail: c.by.trail, STS: c.by.sts}, c.options)
+		if err == nil || !strings.Contains(err.Error(), c.words) {
+			t.Errorf("%s: %v, want …%s…", name, err, c.words)
+		}
+	}
+}

@@ -14,6 +14,10 @@ func (e *Evidence) boundary(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(Boundary, same)
 	limit := e.Caller.Limit
+	if limit == nil {
+		c.Sentence = fmt.Sprintf("The permissions boundary of %s does not allow %s.", e.who(), t.request.Action)
+		return finding{cause: c}
+	}
 	if t.decision.Outcome == access.ExplicitDeny {
 		c.Sentence = fmt.Sprintf("%s, the permissions boundary of %s, denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
 		text, ok := exempt(limit.Policy.Text(), t.decision.By.Statement, t)
@@ -48,15 +52,12 @@ func (e *Evidence) changeBoundary(text string) Fix {
 	}
 	name := lastPart(limit.ARN) + "-with-grants"
 	arn := fmt.Sprintf("arn:%s:iam::%s:policy/%s", e.Site.Partition, e.Site.Account, name)
-	verb, flag, owner := "put-user-permissions-boundary", "--user-name", e.Caller.Principal.Name
-	if e.Caller.Principal.Type == access.RoleSession {
-		verb, flag, owner = "put-role-permissions-boundary", "--role-name", lastPart(e.Caller.Principal.RoleARN)
-	}
+	holder, owner := e.Caller.owner()
 	f.Target = e.target()
 	f.Title = "Replace the permissions boundary, which AWS manages, by one of your own that allows it"
 	f.Commands = []string{
 		e.aws("iam", "create-policy", "--policy-name", name, "--policy-document", compact(text)),
-		e.aws("iam", verb, flag, owner, "--permissions-boundary", arn),
+		e.aws("iam", "put-"+holder+"-permissions-boundary", "--"+holder+"-name", owner, "--permissions-boundary", arn),
 		e.again(),
 	}
 	return f

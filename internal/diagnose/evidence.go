@@ -22,6 +22,9 @@ type Evidence struct {
 	// Caller is who started the instance, nil if nobody could tell.
 	Caller *Caller
 	Unread []Unread
+	// Forecast: the question is whether a named principal could start the
+	// instance, whoever stopped it.
+	Forecast bool
 }
 
 // Key is a KMS key as the account shows it. What is empty could not be read.
@@ -40,6 +43,8 @@ type Key struct {
 	Missing bool `json:"missing,omitempty"`
 	// Foreign: the key is another account's.
 	Foreign bool `json:"foreign,omitempty"`
+	// PolicySource is the call that read the key policy, empty if none did.
+	PolicySource string `json:"policySource,omitempty"`
 
 	// Policy is the key policy, nil if it could not be read.
 	Policy *access.Document `json:"-"`
@@ -77,17 +82,18 @@ type Event struct {
 
 // Caller is who called EC2.
 type Caller struct {
-	// Source says what told: the denied event, the start's event, or the command
-	// line; and the call that read it.
 	Source string `json:"source"`
+	// Told says what told who it was: the denied event, the start's event, or the
+	// command line.
+	Told string `json:"told"`
 	// Type is IAMUser, AssumedRole, FederatedUser or Root.
 	Type string `json:"type"`
 	ARN  string `json:"arn"`
 	// Role is the ARN of an assumed role.
 	Role string `json:"role,omitempty"`
-	// Policies names the identity policies that were read.
-	Policies []string `json:"policies"`
-	Boundary string   `json:"boundary,omitempty"`
+	// Policies are the identity policies that were read.
+	Policies []PolicyRead `json:"policies"`
+	Boundary string       `json:"boundary,omitempty"`
 
 	Principal access.Principal `json:"-"`
 	Identity  []Held           `json:"-"`
@@ -97,6 +103,13 @@ type Caller struct {
 	HasSession bool              `json:"-"`
 	// Context holds condition keys that the event tells about the caller.
 	Context access.Context `json:"-"`
+}
+
+// PolicyRead is a policy document that was read.
+type PolicyRead struct {
+	Source string `json:"source"`
+	Name   string `json:"name"`
+	ARN    string `json:"arn,omitempty"`
 }
 
 // Held is an identity policy and who holds it.

@@ -40,7 +40,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	if o.Principal != "" && namedCaller(o.Principal) == nil {
 		return nil, fmt.Errorf("%q is no principal that can start an instance: give the ARN of a user, a role or a role session", o.Principal)
 	}
-	g := &gatherer{ctx: ctx, clients: c, options: o, evidence: &Evidence{}}
+	g := &gatherer{ctx: ctx, clients: c, options: o, evidence: &Evidence{Forecast: o.Principal != ""}}
 	if err := g.instance(); err != nil {
 		return nil, err
 	}

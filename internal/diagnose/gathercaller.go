@@ -12,21 +12,21 @@ import (
 // caller finds out who started the instance, and reads what bears on them.
 func (g *gatherer) caller() {
 	e := g.evidence
-	if _, plain := e.plainReason(); plain {
+	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) {
 		return
 	}
 	switch {
 	case e.Denied != nil && !strings.Contains(e.Denied.Principal, ":assumed-role/aws:ec2-infrastructure/"):
 		e.Caller = callerOf(e.Denied, e.Site.Partition)
-		e.Caller.Source = "the denied " + e.Denied.Name + " event (" + e.Denied.Source + ")"
+		e.Caller.Source, e.Caller.Told = e.Denied.Source, "the denied "+e.Denied.Name+" event"
 	case e.Start != nil:
 		e.Caller = callerOf(e.Start, e.Site.Partition)
-		e.Caller.Source = "the " + e.Start.Name + " event (" + e.Start.Source + ")"
+		e.Caller.Source, e.Caller.Told = e.Start.Source, "the "+e.Start.Name+" event"
 	}
 	if p := g.options.Principal; e.Caller == nil && p != "" {
 		e.Caller = namedCaller(p)
 		if e.Caller != nil {
-			e.Caller.Source = "the command line"
+			e.Caller.Source, e.Caller.Told = "--principal", "the command line"
 		}
 	}
 	if e.Caller == nil {
@@ -39,12 +39,17 @@ func (g *gatherer) caller() {
 		g.rolePolicies()
 		g.sessionPolicies()
 	case access.FederatedUser:
+		g.userPolicies()
 		g.unknownSession()
 	}
+	e.Caller.Policies = []PolicyRead{}
 	for _, h := range e.Caller.Identity {
-		e.Caller.Policies = append(e.Caller.Policies, h.Name)
+		call := "iam:GetPolicyVersion"
+		if h.Inline {
+			call = "iam:Get" + strings.ToUpper(h.Holder[:1]) + h.Holder[1:] + "Policy"
+		}
+		e.Caller.Policies = append(e.Caller.Policies, PolicyRead{Source: call, Name: h.Name, ARN: h.ARN})
 	}
-	e.Caller.Policies = filled(e.Caller.Policies)
 }
 
 // callerOf is who an event says made the call.
@@ -106,33 +111,44 @@ func namedCaller(arn string) *Caller {
 	return &Caller{Type: string(p.Type), ARN: p.ARN, Role: p.RoleARN, Principal: p}
 }
 
-// sessionPolicies reads the session policy from the event that made the session:
-// nothing else shows it. Sessions of tools that CloudTrail records elsewhere, and
-// those older than the trail, have no such event here.
+// sessionPolicies reads the session's policy and tags from the event that made
+// the session: nothing else shows them. Sessions of tools that CloudTrail records
+// elsewhere, and those older than the trail, have no such event here.
 func (g *gatherer) sessionPolicies() {
-	e := g.evidence
-	c := e.Caller
+	c := g.evidence.Caller
 	if c.Principal.ServiceLinked {
 		return
 	}
-	v := e.Start
+	a := g.sessionEvent()
+	if a == nil || a.identity.Type == string(access.RoleSession) {
+		// Tags may also come down a chain of roles.
+		c.Context.SetUnknown("aws:PrincipalTag/*")
+	}
+	if a != nil {
+		g.readSession(a)
+	}
+}
+
+// sessionEvent is the AssumeRole event of the caller's session, or nil.
+func (g *gatherer) sessionEvent() *Event {
+	v := g.evidence.Start
 	if v == nil {
-		v = e.Denied
+		v = g.evidence.Denied
 	}
 	if v == nil {
-		return
+		return nil
 	}
 	created, err := time.Parse(time.RFC3339, v.identity.Session.Attributes.Created)
 	if err != nil {
-		return
+		return nil
 	}
 	events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, "AssumeRole", created.Add(-beforeStart), created.Add(beforeStart))
 	for i := range events {
 		if a := &events[i]; !a.failed() && madeSession(a, v) {
-			g.readSession(a)
-			return
+			return a
 		}
 	}
+	return nil
 }
 
 // madeSession tells whether the AssumeRole event made the session of an event.
@@ -155,9 +171,19 @@ func (g *gatherer) readSession(a *Event) {
 		}
 		c.Session = append(c.Session, d)
 	}
+	tags, _ := a.request["tags"].([]any)
+	for _, entry := range tags {
+		tag, _ := entry.(map[string]any)
+		key, _ := tag["key"].(string)
+		value, _ := tag["value"].(string)
+		if key != "" {
+			c.setTag(key, value)
+		}
+	}
 	arns, _ := a.request["policyArns"].([]any)
 	for _, entry := range arns {
-		arn, _ := at(map[string]any{"entry": entry}, "entry", "arn").(string)
+		named, _ := entry.(map[string]any)
+		arn, _ := named["arn"].(string)
 		if arn == "" {
 			continue
 		}
@@ -166,6 +192,19 @@ func (g *gatherer) readSession(a *Event) {
 			c.Session = append(c.Session, d)
 		}
 	}
+}
+
+// setTag sets a session tag, which hides the role's tag of that name.
+func (c *Caller) setTag(key, value string) {
+	for k := range c.Principal.Tags {
+		if strings.EqualFold(k, key) {
+			delete(c.Principal.Tags, k)
+		}
+	}
+	if c.Principal.Tags == nil {
+		c.Principal.Tags = make(map[string]string)
+	}
+	c.Principal.Tags[key] = value
 }
 
 // unknownSession notes that there is a session policy that nobody can read.

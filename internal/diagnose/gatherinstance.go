@@ -13,8 +13,11 @@ import (
 func (g *gatherer) instance() error {
 	id := g.options.Instance
 	out, err := g.clients.EC2.DescribeInstances(g.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
-	if err != nil {
+	if err != nil && !isCode(err, "InvalidInstanceID.NotFound") {
 		return fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err)
+	}
+	if out == nil {
+		out = &ec2.DescribeInstancesOutput{}
 	}
 	for _, r := range out.Reservations {
 		for _, i := range r.Instances {

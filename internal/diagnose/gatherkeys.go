@@ -82,7 +82,7 @@ func (g *gatherer) readKeyPolicy(k *Key) {
 		g.unread(err, "key policy of "+k.ARN, "kms:GetKeyPolicy", access.ResourceLayer, k.ARN)
 		return
 	}
-	k.Policy = &d
+	k.Policy, k.PolicySource = &d, "kms:GetKeyPolicy"
 }
 
 // readGrants reads the grants on the key. That they could not be read opens no

@@ -14,13 +14,13 @@ import (
 // userPolicies reads a user's policies, those of its groups, and its boundary.
 func (g *gatherer) userPolicies() {
 	c := g.evidence.Caller
-	name := c.Principal.Name
+	_, name := c.owner()
 	out, err := g.clients.IAM.GetUser(g.ctx, &iam.GetUserInput{UserName: &name})
 	if err != nil {
 		g.unread(err, "permissions boundary of user "+name, "iam:GetUser", access.BoundaryLayer, "")
 	} else if out.User != nil {
 		c.Principal.Tags = tags(out.User.Tags)
-		if c.Principal.UserID == "" {
+		if c.Principal.Type == access.User && c.Principal.UserID == "" {
 			c.Principal.UserID = aws.ToString(out.User.UserId)
 		}
 		g.limit(out.User.PermissionsBoundary)
@@ -91,12 +91,10 @@ func (g *gatherer) groupPolicies(name string) {
 	}
 }
 
-// rolePolicies reads a role's policies and its boundary. A session's tags are
-// not shown anywhere, so a tag that the role does not have may still be there.
+// rolePolicies reads a role's policies, tags and boundary.
 func (g *gatherer) rolePolicies() {
 	c := g.evidence.Caller
 	name := lastPart(c.Principal.RoleARN)
-	c.Context.SetUnknown("aws:PrincipalTag/*")
 	out, err := g.clients.IAM.GetRole(g.ctx, &iam.GetRoleInput{RoleName: &name})
 	if err != nil {
 		g.unread(err, "permissions boundary of role "+name, "iam:GetRole", access.BoundaryLayer, "")

@@ -71,6 +71,7 @@ func (g *gatherer) instanceEvents() {
 // takeInstanceEvents picks from events, which are newest first.
 func (g *gatherer) takeInstanceEvents(events []Event) {
 	e := g.evidence
+	started := false
 	for i := range events {
 		v := &events[i]
 		if v.failed() || !v.mentions(e.Instance.ID) {
@@ -78,11 +79,12 @@ func (g *gatherer) takeInstanceEvents(events []Event) {
 		}
 		switch v.Name {
 		case "StartInstances", "RunInstances":
+			started = true
 			if e.Start == nil && g.byPrincipal(v) {
 				e.Start = v
 			}
 		case "StopInstances", "TerminateInstances":
-			if e.Stop == nil && e.Start == nil {
+			if e.Stop == nil && !started {
 				e.Stop = v
 			}
 		}
@@ -102,7 +104,7 @@ func (g *gatherer) kmsEvents() {
 	if len(e.Keys) == 0 && !e.launching() {
 		return
 	}
-	if _, plain := e.plainReason(); plain {
+	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) {
 		return
 	}
 	names := []string{"CreateGrant", "Decrypt"}

@@ -52,14 +52,10 @@ func (e *Evidence) allowIdentity(same []trial) Fix {
 	text := newDocument(e.allowing(same, nil)...)
 	name := e.policyName()
 	f := Fix{Kind: IAMPolicyFix, Document: text, Title: "Attach this policy to " + e.who(), Target: e.target()}
-	verb, flag := "put-user-policy", "--user-name"
-	holder, owner := "user", e.Caller.Principal.Name
-	if e.Caller.Principal.Type == access.RoleSession {
-		verb, flag = "put-role-policy", "--role-name"
-		holder, owner = "role", lastPart(e.Caller.Principal.RoleARN)
-	}
+	f.Note = "The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name."
+	holder, owner := e.Caller.owner()
 	f.Commands = []string{
-		e.aws("iam", verb, flag, owner, "--policy-name", name, "--policy-document", compact(text)),
+		e.aws("iam", "put-"+holder+"-policy", "--"+holder+"-name", owner, "--policy-name", name, "--policy-document", compact(text)),
 		e.again(),
 	}
 	if strings.HasPrefix(owner, "AWSReservedSSO_") {
@@ -114,7 +110,25 @@ func (e *Evidence) policyName() string {
 }
 
 // target is the ARN of the user or role to change.
-func (e *Evidence) target() string { return e.Caller.Principal.PrincipalARN() }
+func (e *Evidence) target() string {
+	if p := &e.Caller.Principal; p.Type == access.FederatedUser && p.UserARN != "" {
+		return p.UserARN
+	}
+	return e.Caller.Principal.PrincipalARN()
+}
+
+// owner is whose policies count for the caller: the user, the session's role, or
+// the user who made a federated session.
+func (c *Caller) owner() (holder, name string) {
+	switch p := &c.Principal; p.Type {
+	case access.RoleSession:
+		return "role", lastPart(p.RoleARN)
+	case access.FederatedUser:
+		return "user", lastPart(p.UserARN)
+	default:
+		return "user", p.Name
+	}
+}
 
 // who names the caller to people.
 func (e *Evidence) who() string {

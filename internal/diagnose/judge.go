@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // maxCauses bounds how many causes one behind the other are looked for.
@@ -20,12 +21,18 @@ func Judge(e *Evidence) *Report {
 	case "pending", "stopping":
 		return r.end(NoConclusion, fmt.Sprintf("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
 	}
-	if f, ok := e.plainReason(); ok {
+	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) {
 		r.conclude(f)
 		return r
 	}
 	r.judgeStart(e)
 	return r
+}
+
+// forecast tells whether a cause is put aside: that somebody stopped the instance
+// does not answer whether somebody else could start it.
+func (e *Evidence) forecast(kind CauseKind) bool {
+	return e.Forecast && kind == StoppedByUser && !e.launching()
 }
 
 func newReport(e *Evidence) *Report {
@@ -118,21 +125,25 @@ func (e *Evidence) find(trials []trial, t *trial) (finding, bool) {
 	if t.decision.Outcome == access.Depends {
 		return e.fromEvent(trials, t)
 	}
-	same := alike(trials, t)
-	switch t.decision.Layer {
-	case access.IdentityLayer:
-		if t.decision.Outcome == access.ExplicitDeny {
-			return e.identityDenied(same), true
-		}
+	return e.byLayer(alike(trials, t))
+}
+
+// byLayer names the cause of trials that fail alike, by the layer that denies.
+func (e *Evidence) byLayer(same []trial) (finding, bool) {
+	d := &same[0].decision
+	explicit := d.Outcome == access.ExplicitDeny
+	switch {
+	case d.Layer == access.IdentityLayer && explicit:
+		return e.identityDenied(same), true
+	case d.Layer == access.IdentityLayer:
 		return e.identityMissing(same), true
-	case access.ResourceLayer:
-		if t.decision.Outcome == access.ExplicitDeny {
-			return e.keyPolicyDenied(same), true
-		}
+	case d.Layer == access.ResourceLayer && explicit:
+		return e.keyPolicyDenied(same), true
+	case d.Layer == access.ResourceLayer:
 		return e.keyPolicyMissing(same), true
-	case access.BoundaryLayer:
+	case d.Layer == access.BoundaryLayer:
 		return e.boundary(same), true
-	case access.SessionLayer:
+	case d.Layer == access.SessionLayer:
 		return e.session(same), true
 	}
 	return finding{}, false
@@ -171,35 +182,62 @@ func (e *Evidence) denial() (Denial, bool) {
 	return ParseDenial(e.Denied.ErrorMessage)
 }
 
-// fromEvent takes the event's word for a layer that could not be read.
+// fromEvent takes the event's word where the evaluation stays open: a layer could
+// not be read, or a condition turns on a key that nobody can know from outside.
 func (e *Evidence) fromEvent(trials []trial, t *trial) (finding, bool) {
 	d, ok := e.denial()
-	if !ok || d.Layer == "" || !strings.EqualFold(d.Action, t.request.Action) || !e.unreadLayer(d.Layer) {
+	if !ok || d.Layer == "" || !strings.EqualFold(d.Action, t.request.Action) {
 		return finding{}, false
 	}
 	same := []trial{*t}
 	for i := range trials {
 		o := &trials[i]
-		if o.step.By == t.step.By && o.decision.Outcome == access.Depends && o.request.Resource != t.request.Resource {
+		if o.step.By == t.step.By && o.decision.Outcome == access.Depends && o != t {
 			same = append(same, *o)
 		}
 	}
 	for i := range same {
-		same[i].decision.Layer, same[i].decision.By = d.Layer, nil
+		settle(&same[i].decision, d)
 	}
-	var f finding
-	switch {
-	case d.Explicit:
-		f = e.unreadDeny(same, d)
-	case d.Layer == access.IdentityLayer:
-		f = e.identityMissing(same)
-	case d.Layer == access.ResourceLayer:
-		f = e.keyPolicyUnread(same)
-	default:
-		f = e.unreadLimit(same, d)
-	}
+	f, ok := e.settled(same, d)
 	f.cause.Agreement = EventOnly
-	return f, true
+	return f, ok
+}
+
+// settle makes an open decision what the event says it was.
+func settle(v *access.Decision, d Denial) {
+	v.Layer, v.By, v.Outcome = d.Layer, nil, access.ImplicitDeny
+	if !d.Explicit {
+		return
+	}
+	v.Outcome = access.ExplicitDeny
+	for _, l := range v.Layers {
+		if l.Layer != d.Layer {
+			continue
+		}
+		for i := range l.Reasons {
+			if r := &l.Reasons[i]; r.Effect == policy.Deny && r.Failed != nil && r.Failed.Unknown {
+				v.By = r
+				return
+			}
+		}
+	}
+}
+
+// settled names the cause that the event tells of.
+func (e *Evidence) settled(same []trial, d Denial) (finding, bool) {
+	unread := e.unreadLayer(d.Layer)
+	switch {
+	case d.Explicit && same[0].decision.By != nil:
+		return e.byLayer(same)
+	case d.Explicit:
+		return e.unreadDeny(same, d), unread
+	case d.Layer == access.ResourceLayer && unread:
+		return e.keyPolicyUnread(same), true
+	case d.Layer == access.IdentityLayer || !unread:
+		return e.byLayer(same)
+	}
+	return e.unreadLimit(same, d), true
 }
 
 func (e *Evidence) unreadLayer(l access.Layer) bool {
@@ -238,6 +276,8 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.end(NoConclusion, "The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy.")
 	case worded:
 		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", d.Layer, d.Action, e.Instance.ID))
+	case e.Forecast && e.Caller != nil && e.Denied == nil:
+		r.end(NothingWrong, fmt.Sprintf("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
 	case len(e.steps()) == 0:
 		r.end(NoConclusion, fmt.Sprintf("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
 	case e.Caller == nil:

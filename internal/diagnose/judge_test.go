@@ -252,6 +252,53 @@ var causeRows = []struct {
 		outcome: NoConclusion,
 	},
 	{
+		name: "a deny turns on a key that nobody can read, the event tells",
+		evidence: func() *Evidence {
+			e := permitted().says(" with an explicit deny in an identity-based policy")
+			e.Caller.Identity = append(e.Caller.Identity, held("org", `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "kms:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceOrgID": "o-exampleorgid"}}}}`))
+			return e
+		},
+		outcome: CauseFound, kind: IdentityDenied, sentence: "inline policy org of user test", agreement: EventOnly, proven: true,
+	},
+	{
+		name: "a deny turns on a key that nobody can read, no event",
+		evidence: func() *Evidence {
+			e := permitted()
+			e.Denied = nil
+			e.Caller.Identity = append(e.Caller.Identity, held("org", `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "kms:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceOrgID": "o-exampleorgid"}}}}`))
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
+		name: "key policy unread, the event tells",
+		evidence: func() *Evidence {
+			e := permitted().says(" because no resource-based policy allows the kms:CreateGrant action")
+			e.Keys[0].Policy, e.Keys[0].PolicySource = nil, ""
+			e.Unread = []Unread{{What: "key policy", Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey}}
+			return e
+		},
+		outcome: CauseFound, kind: KeyPolicyMissing, document: `"AWS": "` + testUser + `"`, agreement: EventOnly,
+	},
+	{
+		name: "permissions boundary unread, the event tells",
+		evidence: func() *Evidence {
+			e := permitted().says(" because no permissions boundary allows the kms:CreateGrant action")
+			e.Unread = []Unread{{What: "permissions boundary of user test", Call: "iam:GetUser", Denied: true, layer: access.BoundaryLayer}}
+			return e
+		},
+		outcome: CauseFound, kind: Boundary, document: "kms:CreateGrant", agreement: EventOnly,
+	},
+	{
+		name: "service-linked role", evidence: func() *Evidence {
+			e := article().asRole()
+			e.Caller.Principal.ServiceLinked = true
+			e.Caller.Principal.RoleARN = "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, document: "AWSServiceRoleForAutoScaling", agreement: Agrees, proven: true,
+	},
+	{
 		name: "no volume is encrypted", evidence: func() *Evidence {
 			e := article()
 			for i := range e.Volumes {

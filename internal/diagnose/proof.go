@@ -43,14 +43,14 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 	return p
 }
 
-// others are requests that no fix of a start needs.
+// others are requests that no fix of a start needs, asked without any service.
 var others = []struct{ action, what string }{
-	{"kms:CreateGrant", "a grant to anybody, made directly"},
-	{"kms:Decrypt", "decryption, asked directly"},
-	{"kms:GenerateDataKey", "a data key in plaintext, asked directly"},
-	{"kms:ReEncryptFrom", "re-encryption under another key, asked directly"},
-	{"kms:PutKeyPolicy", "a change of the key policy"},
-	{"kms:ScheduleKeyDeletion", "the deletion of the key"},
+	{"kms:CreateGrant", "CreateGrant to anybody, asked directly"},
+	{"kms:Decrypt", "Decrypt, asked directly"},
+	{"kms:GenerateDataKey", "GenerateDataKey, asked directly"},
+	{"kms:ReEncryptFrom", "ReEncryptFrom, asked directly"},
+	{"kms:PutKeyPolicy", "PutKeyPolicy"},
+	{"kms:ScheduleKeyDeletion", "ScheduleKeyDeletion"},
 }
 
 // direct decides a request that the caller makes of KMS without any service.

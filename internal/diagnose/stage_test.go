@@ -60,7 +60,7 @@ func article() *Evidence {
 		},
 		Keys: []Key{{
 			Source: "kms:DescribeKey", ARN: testKey, Manager: "CUSTOMER", State: "Enabled", Description: "volumes",
-			Aliases: []string{"alias/volumes"}, Origin: "AWS_KMS", Policy: keyPolicyOf(rootStatement),
+			Aliases: []string{"alias/volumes"}, Origin: "AWS_KMS", Policy: keyPolicyOf(rootStatement), PolicySource: "kms:GetKeyPolicy",
 		}},
 		Start: &Event{Source: "cloudtrail:LookupEvents", ID: "3f1c1d0e-0000-4000-8000-000000000001", Name: "StartInstances", Time: at10(0, 0), Principal: testUser},
 		Denied: &Event{
@@ -69,8 +69,8 @@ func article() *Evidence {
 			Principal: testUser, InvokedBy: launch.FrontEnd, Key: testKey,
 		},
 		Caller: &Caller{
-			Source: "the denied CreateGrant event (cloudtrail:LookupEvents)", Type: "IAMUser", ARN: testUser,
-			Policies: []string{"AmazonEC2FullAccess"},
+			Source: "cloudtrail:LookupEvents", Told: "the denied CreateGrant event", Type: "IAMUser", ARN: testUser,
+			Policies: []PolicyRead{{Source: "iam:GetPolicyVersion", Name: "AmazonEC2FullAccess", ARN: "arn:aws:iam::aws:policy/AmazonEC2FullAccess"}},
 			Principal: access.Principal{
 				Type: access.User, Partition: "aws", Account: "123456789012", ARN: testUser, UserID: "AIDAEXAMPLE", Name: "test",
 			},

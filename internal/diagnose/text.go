@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/keyturn/keyturn/access"
 )
 
 // Style is how the text form looks.
@@ -104,9 +106,16 @@ func (p *page) command(c string) {
 
 // item writes a labelled fact.
 func (p *page) item(label, value string) {
-	if value != "" {
-		p.line(fmt.Sprintf("    %-12s %s", label, value))
+	if value == "" {
+		return
 	}
+	first := fmt.Sprintf("    %-12s ", label)
+	if utf8.RuneCountInString(first+value) <= width || !strings.Contains(value, " ") {
+		p.line(first + value)
+		return
+	}
+	p.line(strings.TrimRight(first, " "))
+	p.prose("      ", value)
 }
 
 // step heads one piece of evidence with the call that gave it.
@@ -155,8 +164,7 @@ func (r *Report) writeEvidence(p *page) {
 	if r.Denied != nil {
 		p.step(&n, r.Denied.Name+" was refused at "+stamp(r.Denied.Time), r.Denied.Source)
 		p.item("Code", r.Denied.ErrorCode)
-		p.line("    Message")
-		p.prose("      ", r.Denied.ErrorMessage)
+		p.item("Message", r.Denied.ErrorMessage)
 		p.item("Invoked by", r.Denied.InvokedBy)
 	}
 	if r.Stop != nil {
@@ -164,16 +172,12 @@ func (r *Report) writeEvidence(p *page) {
 		p.item("By", r.Stop.Principal)
 	}
 	if c := r.Caller; c != nil {
-		p.step(&n, "The caller is known from "+c.Source, "iam")
+		p.step(&n, "The caller is known from "+c.Told, c.Source)
 		p.item(c.Type, c.ARN)
 		p.item("Role", c.Role)
 		p.item("Boundary", c.Boundary)
-		for i, name := range c.Policies {
-			label := ""
-			if i == 0 {
-				label = "Policies"
-			}
-			p.item(label, name)
+		for _, d := range c.Policies {
+			p.step(&n, "The caller has "+d.Name, d.Source)
 		}
 	}
 }
@@ -191,6 +195,9 @@ func (r *Report) writeKey(p *page, n *int, k *Key) {
 	p.item("Manager", k.Manager)
 	p.item("Description", k.Description)
 	p.item("Aliases", strings.Join(k.Aliases, ", "))
+	if k.PolicySource != "" {
+		p.item("Key policy", "was read "+p.paint(faint, "["+k.PolicySource+"]"))
+	}
 	if k.Deletion != nil {
 		p.item("Deletion", stamp(*k.Deletion))
 	}
@@ -203,7 +210,8 @@ func (r *Report) writeCause(p *page) {
 		return
 	}
 	p.section("CAUSE")
-	p.writeReason(r.Cause) // the sentence is at the top
+	p.colored(red, "  ", r.Cause.Sentence)
+	p.writeReason(r.Cause)
 	for i := range r.Further {
 		p.line("")
 		p.line("  " + p.paint(bold, "And behind it:"))
@@ -223,6 +231,7 @@ var agreementWords = map[Agreement]string{
 
 // writeReason writes what stands behind a cause's sentence.
 func (p *page) writeReason(c *Cause) {
+	p.item("Kind", string(c.Kind))
 	p.item("Layer", c.Layer)
 	if s := c.Statement; s != nil {
 		p.item("Statement", s.place())
@@ -295,9 +304,23 @@ func (r *Report) writeProof(p *page) {
 	}
 }
 
+// check writes one request of the proof. What the outcomes are called is for
+// programs; a person wants to know whether it goes through.
 func (p *page) check(c Check) {
-	p.line(fmt.Sprintf("    %-12s → %-12s %s", c.Before, c.After, strings.TrimPrefix(c.Action, "kms:")))
-	p.line("      " + p.paint(faint, c.What))
+	p.line(fmt.Sprintf("    %-8s → %-8s %s", plainly(c.Before), plainly(c.After), c.What))
+}
+
+// plainly words an outcome.
+func plainly(outcome string) string {
+	switch access.Outcome(outcome) {
+	case access.Allowed:
+		return "allowed"
+	case access.ImplicitDeny, access.ExplicitDeny:
+		return "denied"
+	case access.Depends:
+		return "unknown"
+	}
+	return "fails"
 }
 
 func (r *Report) writeUnread(p *page) {
