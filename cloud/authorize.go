@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -101,65 +100,4 @@ func globalContext(call *api.Call) access.Context {
 		k.Set("aws:SourceIdentity", call.Caller.SourceIdentity)
 	}
 	return k
-}
-
-// authorizationMessage is what sts:DecodeAuthorizationMessage shows of a denial
-// (STS API reference, "DecodeAuthorizationMessage").
-func authorizationMessage(call *api.Call, d access.Decision) []byte {
-	type items[T any] struct {
-		Items []T `json:"items"`
-	}
-	type value struct {
-		Value string `json:"value"`
-	}
-	type condition struct {
-		Key    string       `json:"key"`
-		Values items[value] `json:"values"`
-	}
-	type statement struct {
-		ID     string `json:"statementId"`
-		Effect string `json:"effect"`
-	}
-	type principal struct {
-		ID   string `json:"id"`
-		Name string `json:"name,omitempty"`
-		ARN  string `json:"arn"`
-	}
-	var m struct {
-		Allowed           bool             `json:"allowed"`
-		ExplicitDeny      bool             `json:"explicitDeny"`
-		MatchedStatements items[statement] `json:"matchedStatements"`
-		Failures          items[string]    `json:"failures"`
-		Context           struct {
-			Principal  principal        `json:"principal"`
-			Action     string           `json:"action"`
-			Resource   string           `json:"resource"`
-			Conditions items[condition] `json:"conditions"`
-		} `json:"context"`
-	}
-	m.ExplicitDeny = d.Outcome == access.ExplicitDeny
-	m.MatchedStatements.Items = []statement{}
-	m.Failures.Items = []string{}
-	if m.ExplicitDeny && d.By != nil {
-		m.MatchedStatements.Items = append(m.MatchedStatements.Items, statement{ID: d.By.Sid, Effect: "DENY"})
-	}
-	p := call.Caller.Principal
-	m.Context.Principal = principal{ID: p.UserID, ARN: p.ARN}
-	if p.Type == access.User {
-		m.Context.Principal.Name = p.Name
-	}
-	m.Context.Action, m.Context.Resource = d.Request.Action, d.Request.Resource
-	m.Context.Conditions.Items = []condition{}
-	for k, values := range d.Request.Context.All() {
-		var v items[value]
-		for _, s := range values {
-			v.Items = append(v.Items, value{s})
-		}
-		m.Context.Conditions.Items = append(m.Context.Conditions.Items, condition{Key: k, Values: v})
-	}
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return nil
-	}
-	return raw
 }
