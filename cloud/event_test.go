@@ -161,11 +161,16 @@ func TestCredentialsInEvents(t *testing.T) {
 	}
 	for name, want := range map[string]map[string]any{
 		"AssumeRole": {
+			"sessionTokenSize": float64(*role.SessionTokenSize), "sessionTokenUtilization": float64(*role.SessionTokenUtilization),
 			"credentials":     given(role.Credentials),
 			"assumedRoleUser": map[string]any{"assumedRoleId": *role.AssumedRoleUser.AssumedRoleId, "arn": *role.AssumedRoleUser.Arn},
 		},
-		"GetSessionToken": {"credentials": given(session.Credentials)},
+		"GetSessionToken": {
+			"sessionTokenSize": float64(*session.SessionTokenSize), "sessionTokenUtilization": float64(*session.SessionTokenUtilization),
+			"credentials": given(session.Credentials),
+		},
 		"GetFederationToken": {
+			"sessionTokenSize": float64(*federated.SessionTokenSize), "sessionTokenUtilization": float64(*federated.SessionTokenUtilization),
 			"credentials":   given(federated.Credentials),
 			"federatedUser": map[string]any{"federatedUserId": "123456789012:bob", "arn": "arn:aws:sts::123456789012:federated-user/bob"},
 		},

@@ -22,8 +22,8 @@ const (
 	plainMax = 2048
 	// arnsMax is how many managed policies a session may be limited by.
 	arnsMax = 10
-	// packedMax is the space for policies and tags once compressed. AWS tells
-	// only the percentage in use; this is our measure of the whole.
+	// packedMax is what the share of policies and tags is measured by, once
+	// compressed. AWS tells it still, but refuses only tokens that are too long.
 	packedMax = 2048
 )
 
@@ -49,17 +49,10 @@ func (s *Service) check(c *api.Call, l *limits) (*int32, error) {
 	if len(l.policies) == 0 && len(l.tagged) == 0 {
 		return nil, nil
 	}
-	percent := l.packed()
-	if percent > 100 {
-		if len(l.policies) == 0 {
-			return nil, tooLarge("Packed size of session tags consumes %d%% of allotted space.", percent)
-		}
-		return nil, tooLarge("Packed policy consumes %d%% of allotted space, please use smaller policy.", percent)
-	}
-	return aws.Int32(int32(percent)), nil
+	return aws.Int32(int32(l.packed())), nil
 }
 
-// packed is the share of the allotted space, in percent and at least 1.
+// packed is the share of the allotted space, in percent from 1 to 100.
 func (l *limits) packed() int {
 	var b strings.Builder
 	if l.policy != nil {
@@ -71,7 +64,7 @@ func (l *limits) packed() int {
 	for _, k := range slices.Sorted(maps.Keys(l.tagged)) {
 		b.WriteString(k + l.tagged[k])
 	}
-	return max(1, (len(pack([]byte(b.String())))*100+packedMax-1)/packedMax)
+	return min(max(1, (len(pack([]byte(b.String())))*100+packedMax-1)/packedMax), 100)
 }
 
 func (s *Service) readPolicies(c *api.Call, l *limits) error {

@@ -137,19 +137,17 @@ func (s *Service) assumeRole(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeR
 		return nil, err
 	}
 	caller.Expires = c.Now.Add(lasts)
-	keys, err := s.issue(c, caller.Principal.Account, caller)
+	keys, err := s.issue(c, caller.Principal.Account, caller, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err
 	}
 	out := &sts.AssumeRoleOutput{
-		Credentials:      keys,
+		Credentials: keys.Credentials, SessionTokenSize: keys.size, SessionTokenUtilization: keys.utilization,
 		AssumedRoleUser:  &types.AssumedRoleUser{Arn: aws.String(caller.Principal.ARN), AssumedRoleId: aws.String(caller.Principal.UserID)},
 		PackedPolicySize: packed,
 	}
-	c.Event.ResponseElements = map[string]any{
-		"credentials":     credentialsElement(keys),
-		"assumedRoleUser": map[string]any{"assumedRoleId": caller.Principal.UserID, "arn": caller.Principal.ARN},
-	}
+	c.Event.ResponseElements = keys.elements()
+	c.Event.ResponseElements["assumedRoleUser"] = map[string]any{"assumedRoleId": caller.Principal.UserID, "arn": caller.Principal.ARN}
 	if packed != nil {
 		c.Event.ResponseElements["packedPolicySize"] = *packed
 	}

@@ -1,6 +1,7 @@
 package sts_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,49 @@ func TestTooManyTagsDoNotFit(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "PackedPolicyTooLarge") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestSizeOfTokens: what is asked for makes a token longer, up to AWS's limit of
+// 4,096 bytes for all that is in it (STS API reference, MinimumSessionTokenSize).
+func TestSizeOfTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ada := user()
+	for _, row := range []struct {
+		least   *int32
+		atLeast int
+	}{{nil, 100}, {aws.Int32(0), 100}, {aws.Int32(1), 100}, {aws.Int32(2001), 2001}, {aws.Int32(4095), 4095}, {aws.Int32(4096), 4096}} {
+		role, _, err := w.run(ada, "AssumeRole", assume(func(in *awssts.AssumeRoleInput) { in.MinimumSessionTokenSize = row.least }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := role.(*awssts.AssumeRoleOutput)
+		n := len(*out.Credentials.SessionToken)
+		if n < row.atLeast || n > row.atLeast+3 && row.atLeast > 1000 || n > 4096 || int(*out.SessionTokenSize) != n || int(*out.SessionTokenUtilization) != (n*100+4095)/4096 {
+			t.Errorf("at least %d: %d bytes, said to be %d and %d%%", row.atLeast, n, *out.SessionTokenSize, *out.SessionTokenUtilization)
+		}
+		caller, _, err := w.sts.Session(*out.Credentials.AccessKeyId, *out.Credentials.SessionToken)
+		if err != nil || caller.Principal.ARN != *out.AssumedRoleUser.Arn {
+			t.Errorf("a token of %d bytes: %v", n, err)
+		}
+	}
+	for operation, in := range map[string]any{
+		"GetSessionToken":    &awssts.GetSessionTokenInput{MinimumSessionTokenSize: aws.Int32(3000)},
+		"GetFederationToken": &awssts.GetFederationTokenInput{Name: aws.String("bob"), MinimumSessionTokenSize: aws.Int32(3000)},
+	} {
+		out, _, err := w.run(ada, operation, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := reflect.ValueOf(out).Elem()
+		if size := raw.FieldByName("SessionTokenSize").Interface().(*int32); size == nil || *size != 3000 {
+			t.Errorf("%s: a token of %v bytes", operation, size)
+		}
+		w.fails(ada, operation, withLeast(in, 4097), "ValidationError", "1 validation error detected: Value '4097' at 'minimumSessionTokenSize' failed to satisfy constraint: Member must have value less than or equal to 4096")
+	}
+}
+
+func withLeast(in any, n int32) any {
+	reflect.ValueOf(in).Elem().FieldByName("MinimumSessionTokenSize").Set(reflect.ValueOf(&n))
+	return in
 }

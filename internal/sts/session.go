@@ -46,12 +46,12 @@ func (s *Service) getSessionToken(c *api.Call, in *sts.GetSessionTokenInput) (*s
 	}
 	caller := api.Caller{Principal: c.Caller.Principal, Expires: c.Now.Add(lasting(c, in.DurationSeconds))}
 	caller.Principal.Tags = nil // the user's, which IAM knows
-	keys, err := s.issue(c, c.Account, caller)
+	keys, err := s.issue(c, c.Account, caller, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err
 	}
-	c.Event.ResponseElements = map[string]any{"credentials": credentialsElement(keys)}
-	return &sts.GetSessionTokenOutput{Credentials: keys}, nil
+	c.Event.ResponseElements = keys.elements()
+	return &sts.GetSessionTokenOutput{Credentials: keys.Credentials, SessionTokenSize: keys.size, SessionTokenUtilization: keys.utilization}, nil
 }
 
 func federatedARN(c *api.Call, name string) string {
@@ -88,16 +88,14 @@ func (s *Service) getFederationToken(c *api.Call, in *sts.GetFederationTokenInpu
 		SessionPolicies: l.policies, HasSession: len(l.policies) > 0, IssuerID: p.UserID,
 		Expires: c.Now.Add(lasting(c, in.DurationSeconds)),
 	}
-	keys, err := s.issue(c, c.Account, caller)
+	keys, err := s.issue(c, c.Account, caller, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err
 	}
-	c.Event.ResponseElements = map[string]any{
-		"credentials":   credentialsElement(keys),
-		"federatedUser": map[string]any{"federatedUserId": caller.Principal.UserID, "arn": caller.Principal.ARN},
-	}
+	c.Event.ResponseElements = keys.elements()
+	c.Event.ResponseElements["federatedUser"] = map[string]any{"federatedUserId": caller.Principal.UserID, "arn": caller.Principal.ARN}
 	return &sts.GetFederationTokenOutput{
-		Credentials:      keys,
+		Credentials: keys.Credentials, SessionTokenSize: keys.size, SessionTokenUtilization: keys.utilization,
 		FederatedUser:    &types.FederatedUser{Arn: aws.String(caller.Principal.ARN), FederatedUserId: aws.String(caller.Principal.UserID)},
 		PackedPolicySize: packed,
 	}, nil

@@ -35,8 +35,22 @@ type session struct {
 	Secret string
 }
 
-// issue makes temporary credentials for a caller, whose Expires is set.
-func (s *Service) issue(c *api.Call, account string, caller api.Caller) (*types.Credentials, error) {
+// tokenMax is how long a session token may be, in bytes (STS API reference,
+// "AssumeRole", SessionTokenUtilization).
+const tokenMax = 4096
+
+// issued are new credentials, and how much of the longest token theirs is.
+type issued struct {
+	*types.Credentials
+	size, utilization *int32
+}
+
+// issue makes temporary credentials for a caller, whose Expires is set. The token
+// is at least so many bytes long, if that is asked for.
+func (s *Service) issue(c *api.Call, account string, caller api.Caller, least *int32) (issued, error) {
+	if n := aws.ToInt32(least); n < 0 || n > tokenMax {
+		return issued{}, invalid("1 validation error detected: Value '%d' at 'minimumSessionTokenSize' failed to satisfy constraint: Member must have value %s", n, bound(n))
+	}
 	caller.IssuedAt = c.Now
 	caller.AccessKeyID = newKeyID(c, account)
 	var b [30]byte
@@ -44,13 +58,37 @@ func (s *Service) issue(c *api.Call, account string, caller api.Caller) (*types.
 	secret := base64.StdEncoding.EncodeToString(b[:])
 	raw, err := json.Marshal(session{Caller: caller, Secret: secret})
 	if err != nil {
-		return nil, err
+		return issued{}, err
 	}
-	token := s.root.Seal(tokenPurpose, pack(raw), []byte(caller.AccessKeyID))
-	return &types.Credentials{
-		AccessKeyId: aws.String(caller.AccessKeyID), SecretAccessKey: aws.String(secret),
-		SessionToken: aws.String(base64.StdEncoding.EncodeToString(token)), Expiration: aws.Time(caller.Expires),
+	content, id := pack(raw), []byte(caller.AccessKeyID)
+	sealed := s.root.Seal(tokenPurpose, content, id)
+	// What comes after the packed session is not read.
+	if short := (int(aws.ToInt32(least))*3+3)/4 - len(sealed); short > 0 {
+		sealed = s.root.Seal(tokenPurpose, append(content, bytes.Repeat([]byte{' '}, short)...), id)
+	}
+	token := base64.StdEncoding.EncodeToString(sealed)
+	percent := (len(token)*100 + tokenMax - 1) / tokenMax
+	if percent > 100 && len(caller.SessionPolicies) == 0 {
+		return issued{}, tooLarge("Packed size of session tags consumes %d%% of allotted space.", percent)
+	}
+	if percent > 100 {
+		return issued{}, tooLarge("Packed policy consumes %d%% of allotted space, please use smaller policy.", percent)
+	}
+	return issued{
+		Credentials: &types.Credentials{
+			AccessKeyId: aws.String(caller.AccessKeyID), SecretAccessKey: aws.String(secret),
+			SessionToken: aws.String(token), Expiration: aws.Time(caller.Expires),
+		},
+		size: aws.Int32(int32(len(token))), utilization: aws.Int32(int32(percent)),
 	}, nil
+}
+
+// bound words the limit that a size of token is beyond.
+func bound(n int32) string {
+	if n < 0 {
+		return "greater than or equal to 0"
+	}
+	return "less than or equal to " + strconv.Itoa(tokenMax)
 }
 
 // Session opens a session token that came with an access key id. It reads no
@@ -220,8 +258,11 @@ func fill(r io.Reader, b []byte) {
 // eventTime is a time as CloudTrail shows it in the answers of STS.
 func eventTime(t time.Time) string { return t.UTC().Format("Jan 2, 2006, 3:04:05 PM") }
 
-// credentialsElement is what an event shows of credentials: enough to find the
-// calls made with them, and neither the secret nor the token it is sealed in.
-func credentialsElement(k *types.Credentials) map[string]any {
-	return map[string]any{"accessKeyId": *k.AccessKeyId, "expiration": eventTime(*k.Expiration)}
+// elements are what an event shows of credentials: enough to find the calls made
+// with them, and neither the secret nor the token it is sealed in.
+func (i issued) elements() map[string]any {
+	return map[string]any{
+		"credentials":      map[string]any{"accessKeyId": *i.AccessKeyId, "expiration": eventTime(*i.Expiration)},
+		"sessionTokenSize": *i.size, "sessionTokenUtilization": *i.utilization,
+	}
 }
