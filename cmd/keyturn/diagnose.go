@@ -137,8 +137,6 @@ func withHint(err error) error {
 		return err
 	}
 	switch answer.ErrorCode() {
-	case "InvalidInstanceID.NotFound":
-		return &hintError{err, "see that --region, --profile and --endpoint-url are those of the instance"}
 	case "AuthFailure", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "RequestExpired":
 		return &hintError{err, "the credentials were refused: see AWS_ACCESS_KEY_ID, --profile and --endpoint-url"}
 	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":

@@ -82,6 +82,10 @@ func failure(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Setenv(name, value)
 	}
+	test, err := p.test.config.Credentials.Retrieve(ctx)
+	ts.Check(err)
+	ts.Setenv("TEST_ID", test.AccessKeyID)
+	ts.Setenv("TEST_SECRET", test.SecretAccessKey)
 }
 
 func repair(ts *testscript.TestScript, neg bool, args []string) {
