@@ -31,6 +31,7 @@ type record struct {
 // global services, and their texts.
 func (s *stage) records() (found []record, text string) {
 	s.Helper()
+	var texts strings.Builder
 	root, secret := s.cloud.RootCredentials()
 	for _, trail := range []*cloudtrail.Client{s.root.trail, s.in("us-east-1", root, secret, "").trail} {
 		out, err := trail.LookupEvents(s.Context(), &cloudtrail.LookupEventsInput{})
@@ -39,10 +40,10 @@ func (s *stage) records() (found []record, text string) {
 			var r record
 			s.must(json.Unmarshal([]byte(*e.CloudTrailEvent), &r))
 			found = append(found, r)
-			text += *e.CloudTrailEvent
+			texts.WriteString(*e.CloudTrailEvent)
 		}
 	}
-	return found, text
+	return found, texts.String()
 }
 
 // only gives the one record of an event.

@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -320,7 +321,7 @@ func TestAccessKeys(t *testing.T) {
 	w.failsAs(other, "DeleteAccessKey", &awsiam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId}, "NoSuchEntity", "The Access Key with id "+*key.AccessKeyId+" cannot be found.")
 	w.fails("DeleteUser", &awsiam.DeleteUserInput{UserName: aws.String("renamed")}, "DeleteConflict", "Cannot delete entity, must delete access keys first.")
 	w.do(step{"DeleteAccessKey", &awsiam.DeleteAccessKeyInput{UserName: aws.String("renamed"), AccessKeyId: key.AccessKeyId}})
-	if _, err := credential(); err != store.ErrNotFound {
+	if _, err := credential(); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a deleted key: %v", err)
 	}
 }
@@ -346,7 +347,7 @@ func TestRootKey(t *testing.T) {
 		t.Errorf("%+v, %v", got.Principal, err)
 	}
 	put(two, "third")
-	if _, err := find(one); err != store.ErrNotFound {
+	if _, err := find(one); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the key given before: %v", err)
 	}
 	for _, id := range []string{two, own} {

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -120,9 +121,7 @@ func sessionTags(role tags, session map[string]string) map[string]string {
 			out[t.Key] = t.Value
 		}
 	}
-	for k, v := range session {
-		out[k] = v
-	}
+	maps.Copy(out, session)
 	return out
 }
 

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -139,7 +140,7 @@ func (m *simulation) input(identity, boundary []string, resource *string, entrie
 
 // inputReason is the message of a document's error, without its code.
 func inputReason(err error) string {
-	if e, ok := err.(*types.MalformedPolicyDocumentException); ok {
+	if e := new(types.MalformedPolicyDocumentException); errors.As(err, &e) {
 		return value(e.Message)
 	}
 	return err.Error()

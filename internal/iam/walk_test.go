@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -178,7 +179,7 @@ func TestIdentityOfAFederatedUserIsItsUsers(t *testing.T) {
 		t.Errorf("%v, %v", names(got.Identity), err)
 	}
 	caller.IssuerID = "AIDAAAAAAAAAAAAAAAAAA"
-	if _, _, err := w.identity(caller); err != store.ErrNotFound {
+	if _, _, err := w.identity(caller); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of a user that is gone: %v", err)
 	}
 }

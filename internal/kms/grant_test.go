@@ -3,6 +3,7 @@ package kms
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ func TestCreateGrantRefusals(t *testing.T) {
 	long := strings.Repeat("x", 385)
 	var many []string
 	for i := range 9 {
-		many = append(many, fmt.Sprint(i), "v")
+		many = append(many, strconv.Itoa(i), "v")
 	}
 	for _, row := range []struct {
 		name string
@@ -181,7 +182,8 @@ func TestNamedGrant(t *testing.T) {
 	}
 	unnamed := in
 	unnamed.Name = nil
-	if *s.grant(root(), unnamed).GrantId == *s.grant(root(), unnamed).GrantId {
+	third, fourth := s.grant(root(), unnamed), s.grant(root(), unnamed)
+	if *third.GrantId == *fourth.GrantId {
 		t.Error("without a name every request makes a grant")
 	}
 }

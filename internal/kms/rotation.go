@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,7 +40,7 @@ func (s *Service) rotationOperations() []api.Operation {
 			action: "EnableKeyRotation", key: func(in *kms.EnableKeyRotationInput) *string { return in.KeyId },
 			fill: func(_ *api.Call, in *kms.EnableKeyRotationInput, k *access.Context) {
 				if in.RotationPeriodInDays != nil {
-					k.Set("kms:RotationPeriodInDays", fmt.Sprint(*in.RotationPeriodInDays))
+					k.Set("kms:RotationPeriodInDays", strconv.Itoa(int(*in.RotationPeriodInDays)))
 				}
 			},
 		}.on(s), s.enableKeyRotation),

@@ -69,10 +69,7 @@ func (p Policy) Resource() string { return "policy" + p.Path + p.Name }
 func Lookup(name string) (Policy, bool) {
 	lo, hi := 0, len(index)
 	for lo < hi {
-		start := strings.LastIndexByte(index[:lo+(hi-lo)/2], '\n') + 1
-		if start < lo {
-			start = lo
-		}
+		start := max(lo, strings.LastIndexByte(index[:lo+(hi-lo)/2], '\n')+1)
 		end := start + strings.IndexByte(index[start:], '\n')
 		line := index[start:end]
 		found, _, _ := strings.Cut(line, "\t")
