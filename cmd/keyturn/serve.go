@@ -159,7 +159,7 @@ func dataFolder(flag string) (string, error) {
 // exports is one line for a shell. The credentials stay in their file where
 // there is one; a server without a folder has only this line to tell them.
 func exports(address, folder, id, secret string) string {
-	line := "export AWS_ENDPOINT_URL=http://" + address + " AWS_REGION=us-east-1"
+	line := "export AWS_ENDPOINT_URL=http://" + address + " AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"
 	switch {
 	case folder != "":
 		return line + " AWS_SHARED_CREDENTIALS_FILE=" + quote(filepath.Join(folder, cloud.CredentialsFile))
