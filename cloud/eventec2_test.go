@@ -3,6 +3,7 @@ package cloud_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,18 @@ func TestNoNamelessResource(t *testing.T) {
 				t.Errorf("%s names the resource %s %q", *e.EventName, *r.ResourceType, aws.ToString(r.ResourceName))
 			}
 		}
+	}
+}
+
+// TestEC2Namespace: an answer's namespace ends in a slash, as at AWS, though the
+// model's does not.
+func TestEC2Namespace(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	id, secret := s.cloud.RootCredentials()
+	status, text := s.send(signed{service: "ec2", region: region, id: id, secret: secret, at: time.Now(), body: "Action=DescribeVolumes&Version=2016-11-15"})
+	if status != http.StatusOK || !strings.Contains(text, `<DescribeVolumesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>`) {
+		t.Errorf("%d %s", status, text)
 	}
 }
 

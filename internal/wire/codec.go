@@ -61,7 +61,8 @@ func (o *Operation) encodeEC2(p *plan, v reflect.Value, requestID string) []byte
 	w.b = append(w.b, xmlHeader...)
 	w.b = append(append(append(w.b, '<'), o.name...), `Response xmlns="`...)
 	w.text(o.service.table.Meta.Namespace)
-	w.b = append(w.b, `">`...)
+	// The model's namespace has no slash at its end, EC2's answers have.
+	w.b = append(w.b, `/">`...)
 	w.element("requestId", requestID)
 	if o.model.Output == "" {
 		// Operations without an output say so with one word.
