@@ -221,3 +221,20 @@ func TestDeniedInEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestFederatedUserOfRoot: the root user stands in the event as who it is.
+func TestFederatedUserOfRoot(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	out, err := s.root.sts.GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("bob")})
+	s.must(err)
+	bob := s.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	_, err = bob.sts.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	s.must(err)
+	all, _ := s.records()
+	session, _ := only(t, all, "GetCallerIdentity").UserIdentity["sessionContext"].(map[string]any)
+	want := map[string]any{"type": "Root", "principalId": "123456789012", "arn": "arn:aws:iam::123456789012:root", "accountId": "123456789012"}
+	if d := cmp.Diff(want, session["sessionIssuer"]); d != "" {
+		t.Errorf("sessionIssuer (-want +got):\n%s", d)
+	}
+}
