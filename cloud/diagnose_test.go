@@ -11,6 +11,8 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
 )
@@ -374,4 +376,94 @@ func TestDiagnoseCannotBegin(t *testing.T) {
 			t.Errorf("%s: %v, want …%s…", name, err, c.words)
 		}
 	}
+}
+
+// TestDiagnoseGroupDeny: the Deny is in a managed policy of the user's group; a
+// new version of it, as the doctor wrote it, lets the start through.
+func TestDiagnoseGroupDeny(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ctx := t.Context()
+	key := s.key()
+	id := s.stopped(volume{"/dev/xvda", key, true})
+	user := s.user("test", fullAccess)
+	s.allow("test", "start", articlePolicy(key))
+	group := aws.String("careful")
+	_, err := s.root.iam.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group})
+	s.must(err)
+	_, err = s.root.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: aws.String("test")})
+	s.must(err)
+	policy, err := s.root.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{
+		PolicyName:     aws.String("no-keys"),
+		PolicyDocument: aws.String(`{"Version": "2012-10-17", "Statement": [{"Sid": "NoKeys", "Effect": "Deny", "Action": "kms:*", "Resource": "*"}]}`),
+	})
+	s.must(err)
+	_, err = s.root.iam.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: group, PolicyArn: policy.Policy.Arn})
+	s.must(err)
+	s.start(user, id)
+	s.await(id, ec2types.InstanceStateNameStopped)
+
+	r := s.diagnose(s.root, id, "")
+	s.wantCause(r, diagnose.IdentityDenied, `"NoKeys" (line 1) of no-keys denies kms:CreateGrant`)
+	if st := r.Cause.Statement; st == nil || st.ARN != *policy.Policy.Arn || r.Fixes[0].Target != st.ARN {
+		t.Errorf("the statement is %+v, the fix is for %s", st, r.Fixes[0].Target)
+	}
+	_, err = s.root.iam.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: policy.Policy.Arn, PolicyDocument: &r.Fixes[0].Document, SetAsDefault: true})
+	s.must(err)
+	s.start(user, id)
+	s.await(id, ec2types.InstanceStateNameRunning)
+	if _, err := user.kms.Decrypt(ctx, &kms.DecryptInput{KeyId: &key, CiphertextBlob: []byte("none")}); err == nil {
+		t.Error("the fix opened kms:Decrypt")
+	}
+}
+
+// TestDiagnoseDefaultEncryption: a launch that asked for no encryption got it by
+// the region's default, under a key that the caller may not use.
+func TestDiagnoseDefaultEncryption(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	key := s.key()
+	_, err := s.root.ec2.EnableEbsEncryptionByDefault(t.Context(), &ec2.EnableEbsEncryptionByDefaultInput{})
+	s.must(err)
+	_, err = s.root.ec2.ModifyEbsDefaultKmsKeyId(t.Context(), &ec2.ModifyEbsDefaultKmsKeyIdInput{KmsKeyId: &key})
+	s.must(err)
+	user := s.user("test", fullAccess)
+	id := s.run(user, volume{device: "/dev/xvda"})
+	s.await(id, ec2types.InstanceStateNameTerminated)
+	r := s.diagnose(s.root, id, "")
+	s.wantCause(r, diagnose.IdentityMissing, "kms:GenerateDataKeyWithoutPlaintext")
+	if len(r.Keys) != 1 || r.Keys[0].ARN != key {
+		t.Errorf("keys %+v, want %s", r.Keys, key)
+	}
+	s.allow("test", "mended", r.Fixes[0].Document)
+	s.await(s.run(user, volume{device: "/dev/xvda"}), ec2types.InstanceStateNameRunning)
+}
+
+// TestDiagnoseSessionTags: the role's policy wants a tag that the session does
+// not have; the trail tells which tags it has.
+func TestDiagnoseSessionTags(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ctx := t.Context()
+	key := s.key()
+	id := s.stopped(volume{"/dev/xvda", key, true})
+	trust := `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}}`
+	role, err := s.root.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("starter"), AssumeRolePolicyDocument: &trust})
+	s.must(err)
+	_, err = s.root.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String("starter"), PolicyArn: aws.String(fullAccess)})
+	s.must(err)
+	tagged := strings.Replace(articlePolicy(key), `"Bool"`, `"StringEquals": {"aws:PrincipalTag/team": "storage"}, "Bool"`, 1)
+	_, err = s.root.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("starter"), PolicyName: aws.String("start"), PolicyDocument: &tagged})
+	s.must(err)
+	by := s.user("operator")
+	s.allow("operator", "assume", `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}}`)
+	out, err := by.sts.AssumeRole(ctx, &sts.AssumeRoleInput{
+		RoleArn: role.Role.Arn, RoleSessionName: aws.String("night"),
+		Tags: []ststypes.Tag{{Key: aws.String("team"), Value: aws.String("web")}},
+	})
+	s.must(err)
+	s.start(s.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken), id)
+	s.await(id, ec2types.InstanceStateNameStopped)
+	r := s.diagnose(s.root, id, "")
+	s.wantCause(r, diagnose.ConditionMismatch, "aws:PrincipalTag/team wanted storage, the request had web")
 }

@@ -252,11 +252,21 @@ func (e *Evidence) unreadLayer(l access.Layer) bool {
 // undecided says why there is no conclusion.
 func (r *Report) undecided(e *Evidence, t *trial) {
 	if t.nobody {
-		r.end(NoConclusion, fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID))
+		r.end(NoConclusion, e.nobodyKnown())
 		return
 	}
 	r.end(NoConclusion, fmt.Sprintf("Whether %s may call %s turns on what could not be read: %s.",
 		t.request.Principal.ARN, t.request.Action, strings.Join(t.decision.Missing, "; ")))
+}
+
+// nobodyKnown says why nobody can tell who started the instance.
+func (e *Evidence) nobodyKnown() string {
+	for _, u := range e.Unread {
+		if u.Call == "cloudtrail:LookupEvents" && u.Denied {
+			return fmt.Sprintf("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
+		}
+	}
+	return fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID)
 }
 
 // allAllowed concludes where every request of the start would go through now.
@@ -281,7 +291,7 @@ func (r *Report) allAllowed(e *Evidence) {
 	case len(e.steps()) == 0:
 		r.end(NoConclusion, fmt.Sprintf("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
 	case e.Caller == nil:
-		r.end(NoConclusion, fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID))
+		r.end(NoConclusion, e.nobodyKnown())
 	default:
 		r.end(NoConclusion, fmt.Sprintf("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
 	}

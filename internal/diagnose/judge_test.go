@@ -48,7 +48,16 @@ var causeRows = []struct {
 			return e
 		},
 		outcome: CauseFound, kind: KeyPolicyMissing, sentence: "The key policy of " + testKey,
-		document: `"Sid": "Enable IAM User Permissions"`, agreement: Agrees, proven: true,
+		document: `"Sid": "Enable IAM User Permissions 2"`, agreement: Agrees, proven: true,
+	},
+	{
+		name: "key policy that names another user alone",
+		evidence: func() *Evidence {
+			e := permitted().says(" because no resource-based policy allows the kms:CreateGrant action")
+			e.Keys[0].Policy = keyPolicyOf(`{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:user/admin"}, "Action": "kms:*", "Resource": "*"}`)
+			return e
+		},
+		outcome: CauseFound, kind: KeyPolicyMissing, document: `"Sid": "Enable IAM User Permissions",`, agreement: Agrees, proven: true,
 	},
 	{
 		name: "explicit deny in an identity policy",

@@ -16,7 +16,7 @@ const rootSid = "Enable IAM User Permissions"
 func (e *Evidence) keyPolicyMissing(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(KeyPolicyMissing, same)
-	c.Sentence = fmt.Sprintf("The key policy of %s lets neither the account's IAM policies decide nor names %s, so nothing allows %s.",
+	c.Sentence = fmt.Sprintf("The key policy of %s neither lets the account's IAM policies decide nor names %s, so nothing allows %s.",
 		t.request.Resource, e.who(), t.request.Action)
 	if near := nearMiss(t); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
@@ -47,6 +47,7 @@ func (e *Evidence) delegate(same []trial) []Fix {
 		if accountOf(arn) != e.Site.Account {
 			continue
 		}
+		root.Sid = e.freeSid(arn)
 		fixes = append(fixes, e.addToKeyPolicy(arn, "Let the account's IAM policies decide about the key, as the default key policy does", root))
 	}
 	if len(fixes) == 0 {
@@ -56,6 +57,22 @@ func (e *Evidence) delegate(same []trial) []Fix {
 	last.Commands = append(last.Commands, e.again())
 	last.Note = "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."
 	return fixes
+}
+
+// freeSid is the default statement's Sid, with a number where the key policy has
+// it already: Sids are unique within a policy.
+func (e *Evidence) freeSid(arn string) string {
+	taken := make(map[string]bool)
+	if k := e.key(arn); k != nil && k.Policy != nil {
+		for i := range k.Policy.Policy.Len() {
+			taken[k.Policy.Policy.Statement(i).Sid()] = true
+		}
+	}
+	sid := rootSid
+	for n := 2; taken[sid]; n++ {
+		sid = fmt.Sprintf("%s %d", rootSid, n)
+	}
+	return sid
 }
 
 // alternatives name the caller in the key policy instead.
