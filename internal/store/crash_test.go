@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,21 +39,22 @@ func writeUntilKilled(dir string) error {
 	}
 	var next atomic.Int64
 	next.Store(time.Now().UnixNano())
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
+	const writers = 4
+	failed := make(chan error, writers)
+	for range writers {
+		go func() {
 			for {
-				n := fmt.Sprint(next.Add(1))
-				if err = s.Update(context.Background(), func(tx store.Tx) error { return writeParts(tx, n) }); err != nil {
+				n := strconv.FormatInt(next.Add(1), 10)
+				if err := s.Update(context.Background(), func(tx store.Tx) error { return writeParts(tx, n) }); err != nil {
+					failed <- err
 					return
 				}
 				// A write of its own: what is printed is not in a buffer that dies.
 				_, _ = os.Stdout.WriteString(n + "\n")
 			}
-		})
+		}()
 	}
-	wg.Wait()
-	return err
+	return <-failed
 }
 
 var crashTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
