@@ -71,3 +71,31 @@ func TestAttachTimeIsInSeconds(t *testing.T) {
 		}
 	}
 }
+
+// TestNetworkShowsEmptySets: of tags and of propagating gateways.
+func TestNetworkShowsEmptySets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.running()
+	tables, err := w.run("DescribeRouteTables", &ec2.DescribeRouteTablesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := tables.(*ec2.DescribeRouteTablesOutput).RouteTables[0]; r.Tags == nil || r.PropagatingVgws == nil {
+		t.Errorf("the route table has the tags %v and the gateways %v, want empty sets", r.Tags, r.PropagatingVgws)
+	}
+	gateways, err := w.run("DescribeInternetGateways", &ec2.DescribeInternetGatewaysInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := gateways.(*ec2.DescribeInternetGatewaysOutput).InternetGateways[0]; g.Tags == nil {
+		t.Error("the internet gateway leaves out its set of tags")
+	}
+	interfaces, err := w.run("DescribeNetworkInterfaces", &ec2.DescribeNetworkInterfacesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := interfaces.(*ec2.DescribeNetworkInterfacesOutput).NetworkInterfaces[0]; n.TagSet == nil {
+		t.Error("the network interface leaves out its set of tags")
+	}
+}

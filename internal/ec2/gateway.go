@@ -39,7 +39,7 @@ func putDefaultGateway(c *api.Call, v vpc) error {
 
 func (g internetGateway) describe(c *api.Call, tags map[string]string) types.InternetGateway {
 	return types.InternetGateway{
-		InternetGatewayId: aws.String(g.ID), OwnerId: aws.String(c.Account), Tags: describeTags(tags),
+		InternetGatewayId: aws.String(g.ID), OwnerId: aws.String(c.Account), Tags: answeredTags(describeTags(tags)),
 		// An attached gateway says "available", a word that the SDK's enum of
 		// attachment states does not have.
 		Attachments: []types.InternetGatewayAttachment{{VpcId: aws.String(g.VPC), State: "available"}},

@@ -177,7 +177,7 @@ func (n networkInterface) describe(c *api.Call, tags map[string]string) types.Ne
 		Ipv6Addresses: []types.NetworkInterfaceIpv6Address{}, OwnerId: aws.String(c.Account),
 		PrivateDnsName: aws.String(privateDNSName(c.Region, n.PrivateIP)), PrivateIpAddress: aws.String(n.PrivateIP),
 		RequesterManaged: aws.Bool(false), SourceDestCheck: aws.Bool(!n.IgnoreAddressChecks), Status: types.NetworkInterfaceStatusInUse,
-		TagSet: describeTags(tags),
+		TagSet: answeredTags(describeTags(tags)),
 		Attachment: &types.NetworkInterfaceAttachment{
 			AttachmentId: aws.String(n.Attachment), AttachTime: aws.Time(n.AttachedAt), DeleteOnTermination: aws.Bool(n.DeleteOnTermination),
 			DeviceIndex: aws.Int32(0), NetworkCardIndex: aws.Int32(0), InstanceId: aws.String(n.Instance),

@@ -55,7 +55,8 @@ func putDefaultRouteTable(c *api.Call, v vpc) error {
 
 func (r routeTable) describe(c *api.Call, tags map[string]string) types.RouteTable {
 	return types.RouteTable{
-		RouteTableId: aws.String(r.ID), VpcId: aws.String(r.VPC), OwnerId: aws.String(c.Account), Tags: describeTags(tags),
+		RouteTableId: aws.String(r.ID), VpcId: aws.String(r.VPC), OwnerId: aws.String(c.Account), Tags: answeredTags(describeTags(tags)),
+		PropagatingVgws: []types.PropagatingVgw{},
 		Associations: []types.RouteTableAssociation{{
 			Main: aws.Bool(true), RouteTableAssociationId: aws.String(r.Association), RouteTableId: aws.String(r.ID),
 			AssociationState: &types.RouteTableAssociationState{State: types.RouteTableAssociationStateCodeAssociated},

@@ -131,8 +131,9 @@ func tagMap(tags []types.Tag) map[string]string {
 	return m
 }
 
-// answeredTags are those of a new resource: the answer that made it shows that
-// there are none, where Describe operations leave the set out.
+// answeredTags shows that there are none, where most Describe operations leave
+// the set out: answers that make a resource do, and a few of the network's
+// descriptions.
 func answeredTags(tags []types.Tag) []types.Tag {
 	if tags == nil {
 		return []types.Tag{}
