@@ -27,6 +27,8 @@ const (
 	KeyPendingImport   CauseKind = "key-pending-import"
 	KeyUnavailable     CauseKind = "key-unavailable"
 	KeyDeleted         CauseKind = "key-deleted"
+	// GrantLimit: the key has as many grants as a key may have.
+	GrantLimit CauseKind = "grant-limit"
 
 	// StoppedByUser: somebody called StopInstances or TerminateInstances.
 	StoppedByUser CauseKind = "stopped-by-user"

@@ -22,31 +22,53 @@ var denialRows = []struct {
 	want          Denial
 }{
 	{"no ending, as in the article", denied + " on resource: " + testKey, Denial{Resource: testKey}},
-	{"identity policy, implicit", denied + " on resource: " + testKey + " because no identity-based policy allows the kms:CreateGrant action",
-		Denial{Resource: testKey, Layer: access.IdentityLayer}},
-	{"full stop", denied + " on resource: " + testKey + " because no identity-based policy allows the kms:CreateGrant action.",
-		Denial{Resource: testKey, Layer: access.IdentityLayer}},
-	{"identity policy, explicit", denied + " on resource: " + testKey + " with an explicit deny in an identity-based policy",
-		Denial{Resource: testKey, Layer: access.IdentityLayer, Explicit: true}},
-	{"key policy, implicit", denied + " on resource: " + testKey + " because no resource-based policy allows the kms:CreateGrant action",
-		Denial{Resource: testKey, Layer: access.ResourceLayer}},
-	{"key policy, explicit", denied + " on resource: " + testKey + " with an explicit deny in a resource-based policy",
-		Denial{Resource: testKey, Layer: access.ResourceLayer, Explicit: true}},
-	{"boundary, implicit", denied + " on resource: " + testKey + " because no permissions boundary allows the kms:CreateGrant action",
-		Denial{Resource: testKey, Layer: access.BoundaryLayer}},
-	{"session policy, explicit, misspelt as once printed", denied + " on resource: " + testKey + " with an explicit deny in a sessions policy",
-		Denial{Resource: testKey, Layer: access.SessionLayer, Explicit: true}},
-	{"control policy with its ARN", denied + " on resource: " + testKey + " with an explicit deny in a service control policy: arn:aws:organizations::210987654321:policy/o-exampleorgid/service_control_policy/p-example1",
-		Denial{Resource: testKey, Layer: access.ServiceControlLayer, Explicit: true, Policy: "arn:aws:organizations::210987654321:policy/o-exampleorgid/service_control_policy/p-example1"}},
+	{
+		"identity policy, implicit", denied + " on resource: " + testKey + " because no identity-based policy allows the kms:CreateGrant action",
+		Denial{Resource: testKey, Layer: access.IdentityLayer},
+	},
+	{
+		"full stop", denied + " on resource: " + testKey + " because no identity-based policy allows the kms:CreateGrant action.",
+		Denial{Resource: testKey, Layer: access.IdentityLayer},
+	},
+	{
+		"identity policy, explicit", denied + " on resource: " + testKey + " with an explicit deny in an identity-based policy",
+		Denial{Resource: testKey, Layer: access.IdentityLayer, Explicit: true},
+	},
+	{
+		"key policy, implicit", denied + " on resource: " + testKey + " because no resource-based policy allows the kms:CreateGrant action",
+		Denial{Resource: testKey, Layer: access.ResourceLayer},
+	},
+	{
+		"key policy, explicit", denied + " on resource: " + testKey + " with an explicit deny in a resource-based policy",
+		Denial{Resource: testKey, Layer: access.ResourceLayer, Explicit: true},
+	},
+	{
+		"boundary, implicit", denied + " on resource: " + testKey + " because no permissions boundary allows the kms:CreateGrant action",
+		Denial{Resource: testKey, Layer: access.BoundaryLayer},
+	},
+	{
+		"session policy, explicit, misspelt as once printed", denied + " on resource: " + testKey + " with an explicit deny in a sessions policy",
+		Denial{Resource: testKey, Layer: access.SessionLayer, Explicit: true},
+	},
+	{
+		"control policy with its ARN", denied + " on resource: " + testKey + " with an explicit deny in a service control policy: arn:aws:organizations::210987654321:policy/o-exampleorgid/service_control_policy/p-example1",
+		Denial{Resource: testKey, Layer: access.ServiceControlLayer, Explicit: true, Policy: "arn:aws:organizations::210987654321:policy/o-exampleorgid/service_control_policy/p-example1"},
+	},
 	{"explicit, no layer", denied + " on resource: " + testKey + " with an explicit deny", Denial{Resource: testKey, Explicit: true}},
-	{"quoted resource", denied + ` on resource: "` + testKey + `" because no session policy allows the kms:CreateGrant action`,
-		Denial{Resource: testKey, Layer: access.SessionLayer}},
+	{
+		"quoted resource", denied + ` on resource: "` + testKey + `" because no session policy allows the kms:CreateGrant action`,
+		Denial{Resource: testKey, Layer: access.SessionLayer},
+	},
 	{"no resource", denied + " because no VPC endpoint policy allows the kms:CreateGrant action", Denial{Layer: access.EndpointLayer}},
 	{"this resource", denied + " on this resource because no identity-based policy allows the kms:CreateGrant action", Denial{Layer: access.IdentityLayer}},
-	{"another account's key", denied + " on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-		Denial{Layer: access.ResourceLayer, Hidden: true}},
-	{"within EC2's message", "You are not authorized to perform this operation. " + denied + " on resource: " + testKey + " because no resource control policy allows the kms:CreateGrant action. Encoded authorization failure message: abcdef",
-		Denial{Resource: testKey, Layer: access.ResourceControlLayer}},
+	{
+		"another account's key", denied + " on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+		Denial{Layer: access.ResourceLayer, Hidden: true},
+	},
+	{
+		"within EC2's message", "You are not authorized to perform this operation. " + denied + " on resource: " + testKey + " because no resource control policy allows the kms:CreateGrant action. Encoded authorization failure message: abcdef",
+		Denial{Resource: testKey, Layer: access.ResourceControlLayer},
+	},
 }
 
 func TestParseDenial(t *testing.T) {

@@ -95,7 +95,7 @@ func (e *Event) keyInMessage() string {
 		}
 		return ""
 	}
-	for _, word := range strings.Fields(e.ErrorMessage) {
+	for word := range strings.FieldsSeq(e.ErrorMessage) {
 		word = strings.Trim(word, `'".,`)
 		if strings.HasPrefix(word, "arn:") && strings.Contains(word, ":kms:") && strings.Contains(word, ":key/") {
 			return word

@@ -46,6 +46,8 @@ type Key struct {
 	// PolicySource is the call that read the key policy, empty if none did.
 	PolicySource string `json:"policySource,omitempty"`
 
+	// Tags are the key's, nil if they could not be read.
+	Tags map[string]string `json:"-"`
 	// Policy is the key policy, nil if it could not be read.
 	Policy *access.Document `json:"-"`
 	// Grants are those that bear on a launch.

@@ -78,8 +78,7 @@ var denials = map[string]bool{
 // it, empty if none turns on it; key limits that to one key.
 func (g *gatherer) unread(err error, what, call string, layer access.Layer, key string) {
 	u := Unread{What: what, Call: call, Why: err.Error(), layer: layer, key: key}
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		u.Why = api.ErrorCode() + ": " + api.ErrorMessage()
 		u.Denied = denials[api.ErrorCode()]
 	}
@@ -88,8 +87,8 @@ func (g *gatherer) unread(err error, what, call string, layer access.Layer, key 
 
 // isCode tells an API's error by its code.
 func isCode(err error, code string) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == code
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == code
 }
 
 // site finds the partition: whoever asks is in the same.

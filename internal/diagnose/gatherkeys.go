@@ -49,6 +49,7 @@ func (g *gatherer) readKey(name string) Key {
 	}
 	k.Foreign = accountOf(k.ARN) != g.evidence.Site.Account
 	g.readAliases(&k)
+	g.readTags(&k)
 	g.readKeyPolicy(&k)
 	g.readGrants(&k)
 	return k
@@ -69,6 +70,28 @@ func (g *gatherer) readAliases(k *Key) {
 			k.Aliases = append(k.Aliases, aws.ToString(a.AliasName))
 		}
 	}
+}
+
+// readTags reads the key's tags, on which policies may turn. AWS's own keys have
+// none that can be read.
+func (g *gatherer) readTags(k *Key) {
+	if k.Manager == string(kmstypes.KeyManagerTypeAws) {
+		k.Tags = map[string]string{}
+		return
+	}
+	all := make(map[string]string)
+	pages := kms.NewListResourceTagsPaginator(g.clients.KMS, &kms.ListResourceTagsInput{KeyId: &k.ARN})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(g.ctx)
+		if err != nil {
+			g.unread(err, "tags of key "+k.ARN, "kms:ListResourceTags", "", k.ARN)
+			return
+		}
+		for _, t := range page.Tags {
+			all[aws.ToString(t.TagKey)] = aws.ToString(t.TagValue)
+		}
+	}
+	k.Tags = all
 }
 
 func (g *gatherer) readKeyPolicy(k *Key) {

@@ -102,12 +102,13 @@ func TestListsAreNeverNull(t *testing.T) {
 	}
 }
 
-const page1 = "../../docs/diagnose-json.md"
+// contract is the page that the JSON form keeps to.
+const contract = "../../docs/diagnose-json.md"
 
 // TestDocumentedFields holds docs/diagnose-json.md against the types, both ways.
 func TestDocumentedFields(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile(page1)
+	doc, err := os.ReadFile(contract)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,7 @@ func TestDocumentedFields(t *testing.T) {
 		fields := make(map[string]bool)
 		walk(typ, "", fields)
 		if diff := cmp.Diff(fields, documented); diff != "" {
-			t.Errorf("%s: fields (true: optional) of %s, - in Go, + in %s:\n%s", head, typ, page1, diff)
+			t.Errorf("%s: fields (true: optional) of %s, - in Go, + in %s:\n%s", head, typ, contract, diff)
 		}
 	}
 }
@@ -141,8 +142,8 @@ var apart = []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Cause](), r
 
 // walk lists the JSON fields of a type, and whether they may be left out.
 func walk(typ reflect.Type, prefix string, fields map[string]bool) {
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
+		f := f
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "-" {
 			continue
@@ -165,7 +166,7 @@ func walk(typ reflect.Type, prefix string, fields map[string]bool) {
 // TestDocumentedValues holds the constants against the page.
 func TestDocumentedValues(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile(page1)
+	doc, err := os.ReadFile(contract)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestDocumentedValues(t *testing.T) {
 			}
 			n++
 			if !bytes.Contains(doc, []byte("`"+value+"`")) {
-				t.Errorf("%s is not in %s", value, page1)
+				t.Errorf("%s is not in %s", value, contract)
 			}
 			return true
 		})

@@ -281,7 +281,7 @@ func (r *Report) allAllowed(e *Evidence) {
 			r.Proof = prove(e, work, e.try(), r.Cause, r.Fixes)
 		}
 	case e.Denied != nil && !worded:
-		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the key could not be used then (%s), and can be now. Start %s again.", e.Denied.ErrorCode, e.Instance.ID))
+		r.refusedOtherwise(e)
 	case worded && d.Layer == "":
 		r.end(NoConclusion, "The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy.")
 	case worded:

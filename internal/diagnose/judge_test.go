@@ -139,6 +139,27 @@ var causeRows = []struct {
 		document: `"kms:GrantIsForAWSResource": true`, agreement: Agrees, proven: true,
 	},
 	{
+		name: "condition on a tag of the key",
+		evidence: func() *Evidence {
+			e := article()
+			e.Keys[0].Tags = map[string]string{"team": "web"}
+			e.Caller.Identity = append(e.Caller.Identity, held("tagged", strings.Replace(startPolicy, `"Bool"`, `"StringEquals": {"aws:ResourceTag/team": "storage"}, "Bool"`, 1)))
+			return e
+		},
+		outcome: CauseFound, kind: ConditionMismatch, sentence: "aws:ResourceTag/team wanted storage, the request had web",
+		agreement: Agrees, proven: true,
+	},
+	{
+		name: "condition on a tag of a key whose tags cannot be read",
+		evidence: func() *Evidence {
+			e := article()
+			e.Denied = nil
+			e.Caller.Identity = append(e.Caller.Identity, held("tagged", strings.Replace(startPolicy, `"Bool"`, `"StringEquals": {"aws:ResourceTag/team": "storage"}, "Bool"`, 1)))
+			return e
+		},
+		outcome: NoConclusion,
+	},
+	{
 		name: "key disabled", evidence: func() *Evidence { return inState("Disabled", "DisabledException", testKey+" is disabled.") },
 		outcome: CauseFound, kind: KeyDisabled, sentence: "is disabled", agreement: Agrees, proven: true,
 	},
@@ -177,6 +198,20 @@ var causeRows = []struct {
 			return inState("Enabled", "DisabledException", testKey+" is disabled.")
 		},
 		outcome: NothingWrong,
+	},
+	{
+		name: "grant quota", evidence: func() *Evidence {
+			return inState("Enabled", "LimitExceededException", "You have reached the maximum number of grants")
+		},
+		outcome: CauseFound, kind: GrantLimit, sentence: testKey, agreement: EventOnly,
+	},
+	{
+		name: "throttled", evidence: func() *Evidence { return inState("Enabled", "ThrottlingException", "Rate exceeded") },
+		outcome: NothingWrong,
+	},
+	{
+		name: "an error that nobody knows", evidence: func() *Evidence { return inState("Enabled", "ExampleException", "Something") },
+		outcome: NoConclusion,
 	},
 	{
 		name:     "policy attached since",

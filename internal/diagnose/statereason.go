@@ -16,17 +16,27 @@ var plain = []struct {
 }{
 	{"Client.UserInitiatedShutdown", StoppedByUser, "%s was %s by %s.", ""},
 	{"Client.UserInitiatedHibernate", StoppedByUser, "%s was put into hibernation (%s) by %s.", ""},
-	{"Client.InstanceInitiatedShutdown", StoppedBySystem, "%s was %s by its own operating system.",
-		"Look at aws ec2 get-console-output, and at what the user data and the system's services do at boot."},
+	{
+		"Client.InstanceInitiatedShutdown", StoppedBySystem, "%s was %s by its own operating system.",
+		"Look at aws ec2 get-console-output, and at what the user data and the system's services do at boot.",
+	},
 	{"Client.InstanceTerminated", StoppedByUser, "%s was %s while an image was made of it, by %s.", ""},
-	{"Client.VolumeLimitExceeded", VolumeLimit, "%s was %s because the account's limit of EBS volumes is reached.",
-		"Delete volumes that nobody needs, or ask for a higher quota of EBS storage."},
-	{"Client.InvalidSnapshot.NotFound", SnapshotGone, "%s was %s because a snapshot of its volumes does not exist.",
-		"Use another image, or another snapshot in the block device mapping."},
-	{"Server.InsufficientInstanceCapacity", NoCapacity, "%s was %s because AWS has no capacity for its type in the zone.",
-		"Try again later, in another zone, or with another instance type."},
-	{"Server.ScheduledStop", StoppedByAWS, "%s was %s by AWS: its hardware is to be retired.",
-		"Start it again: it comes up on other hardware."},
+	{
+		"Client.VolumeLimitExceeded", VolumeLimit, "%s was %s because the account's limit of EBS volumes is reached.",
+		"Delete volumes that nobody needs, or ask for a higher quota of EBS storage.",
+	},
+	{
+		"Client.InvalidSnapshot.NotFound", SnapshotGone, "%s was %s because a snapshot of its volumes does not exist.",
+		"Use another image, or another snapshot in the block device mapping.",
+	},
+	{
+		"Server.InsufficientInstanceCapacity", NoCapacity, "%s was %s because AWS has no capacity for its type in the zone.",
+		"Try again later, in another zone, or with another instance type.",
+	},
+	{
+		"Server.ScheduledStop", StoppedByAWS, "%s was %s by AWS: its hardware is to be retired.",
+		"Start it again: it comes up on other hardware.",
+	},
 	{"Server.SpotInstanceShutdown", StoppedByAWS, "%s was %s by AWS: a Spot interruption.", ""},
 	{"Server.SpotInstanceTermination", StoppedByAWS, "%s was %s by AWS: a Spot interruption.", ""},
 }

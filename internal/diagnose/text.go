@@ -68,7 +68,7 @@ func (p *page) prose(indent, text string) { p.colored("", indent, text) }
 // colored is prose in a colour.
 func (p *page) colored(color, indent, text string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && utf8.RuneCountInString(indent+line+word)+1 > width {
 			p.line(indent + p.paint(color, line))
 			line = ""

@@ -98,6 +98,12 @@ func (e *Evidence) complete(t *trial) {
 		if len(k.Aliases) > 0 {
 			c.Set("kms:ResourceAliases", k.Aliases...)
 		}
+		for name, value := range k.Tags {
+			c.Set("aws:ResourceTag/"+name, value)
+		}
+		if k.Tags == nil {
+			c.SetUnknown("aws:ResourceTag/*")
+		}
 	}
 	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
 		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
@@ -108,10 +114,10 @@ func (e *Evidence) complete(t *trial) {
 }
 
 // unknowable are condition keys whose values the doctor has no way to read: they
-// come from the organization, from tags of the key, or from the caller's client.
+// come from the organization or from the caller's client.
 var unknowable = []string{
 	"aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:ResourceOrgID", "aws:ResourceOrgPaths",
-	"aws:ResourceTag/*", "aws:UserAgent",
+	"aws:UserAgent",
 }
 
 // policies are the documents that bear on a request for a key.
