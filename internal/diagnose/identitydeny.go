@@ -117,6 +117,9 @@ func sentenceStart(s *Statement) string {
 	if s == nil {
 		return "A statement"
 	}
+	if s.Sid == "" {
+		return "S" + s.place()[1:]
+	}
 	return "The " + s.place()
 }
 

@@ -76,8 +76,8 @@ func (r *Report) judgeStart(e *Evidence) {
 	trials := first
 	for range maxCauses {
 		t := firstFailing(trials)
-		if t == nil {
-			break
+		if t == nil || r.Cause != nil && t.decision.Outcome == access.Depends {
+			break // an event settles one open question, not those behind it
 		}
 		f, ok := work.find(trials, t)
 		if !ok {

@@ -286,6 +286,20 @@ var causeRows = []struct {
 		outcome: CauseFound, kind: IdentityMissing, agreement: EventOnly, proven: true,
 	},
 	{
+		name: "identity policies, boundary and key policy unread, the event tells",
+		evidence: func() *Evidence {
+			e := article()
+			e.Caller.Identity, e.Keys[0].Policy = nil, nil
+			e.Unread = []Unread{
+				{What: "inline policies of user test", Call: "iam:ListUserPolicies", Denied: true, layer: access.IdentityLayer},
+				{What: "permissions boundary of user test", Call: "iam:GetUser", Denied: true, layer: access.BoundaryLayer},
+				{What: "key policy", Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey},
+			}
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, document: "kms:CreateGrant", agreement: EventOnly,
+	},
+	{
 		name: "identity policies unread, no event",
 		evidence: func() *Evidence {
 			e := article()

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -225,7 +226,7 @@ var agreementWords = map[Agreement]string{
 	Agrees:         "the event names the same",
 	Silent:         "the event names no policy; found by evaluating all of them",
 	EvaluationOnly: "no event was found; found by evaluating the policies",
-	EventOnly:      "from the event's words; the policy itself was not to be read",
+	EventOnly:      "by the words of the event; the policies alone leave it open",
 	Differs:        "the event names another reason: something was changed since",
 }
 
@@ -283,10 +284,13 @@ func (r *Report) writeProof(p *page) {
 		return
 	}
 	p.section("PROOF")
-	if r.Proof.Sufficient {
+	switch {
+	case r.Proof.Sufficient:
 		p.line("  " + p.paint(green, "With the fix every request of the start is allowed."))
-	} else {
+	case slices.ContainsFunc(r.Proof.Steps, func(c Check) bool { return plainly(c.After) == "denied" || plainly(c.After) == "fails" }):
 		p.line("  " + p.paint(red, "The fix alone is not enough."))
+	default:
+		p.line("  " + p.paint(yellow, "Whether the fix is enough turns on what could not be read."))
 	}
 	for _, c := range r.Proof.Steps {
 		p.check(c)
