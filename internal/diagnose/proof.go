@@ -30,10 +30,15 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 	if before.Caller == nil {
 		return p
 	}
+	// A policy added is enough for the start, whatever an unread one says. What
+	// that one allows besides stays open.
+	open := after.clone()
+	open.Unread = before.Unread
 	for _, key := range cause.Keys {
 		for _, o := range others {
-			was, is := before.direct(o.action, key), after.direct(o.action, key)
-			p.NothingElse = p.NothingElse && (was == is || is != access.Allowed)
+			was, is := before.direct(o.action, key), open.direct(o.action, key)
+			denied := is == access.ImplicitDeny || is == access.ExplicitDeny
+			p.NothingElse = p.NothingElse && (denied || was == access.Allowed)
 			p.Others = append(p.Others, Check{
 				Action: o.action, Principal: before.Caller.ARN, Key: key, What: o.what,
 				Before: string(was), After: string(is),

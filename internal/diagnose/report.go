@@ -141,7 +141,7 @@ const (
 type Proof struct {
 	// Sufficient: every request of the start is allowed.
 	Sufficient bool `json:"sufficient"`
-	// NothingElse: none of Others was denied before and is allowed now.
+	// NothingElse: each of Others is denied, or was allowed without the fix.
 	NothingElse bool    `json:"nothingElse"`
 	Steps       []Check `json:"steps"`
 	// Others are requests that the fix must not open.

@@ -298,10 +298,13 @@ func (r *Report) writeProof(p *page) {
 	if len(r.Proof.Others) == 0 {
 		return
 	}
-	if r.Proof.NothingElse {
+	switch {
+	case r.Proof.NothingElse:
 		p.line("  " + p.paint(green, "The fix allows nothing else."))
-	} else {
+	case slices.ContainsFunc(r.Proof.Others, func(c Check) bool { return plainly(c.After) == "allowed" && c.Before != c.After }):
 		p.line("  " + p.paint(yellow, "The fix allows more than the start needs."))
+	default:
+		p.line("  " + p.paint(yellow, "Whether it allows anything else turns on what could not be read."))
 	}
 	for _, c := range r.Proof.Others {
 		p.check(c)
