@@ -245,10 +245,10 @@ func (e *evaluation) resourceNote() string {
 // levelNote names a level of the organization that allows nothing.
 func levelNote(level, levels int, action string) string {
 	where := "level " + strconv.Itoa(level+1) + " of the organization"
-	switch {
-	case level == 0:
+	switch level {
+	case 0:
 		where = "the organization's root"
-	case level == levels-1:
+	case levels - 1:
 		where = "the account"
 	}
 	return "no service control policy at " + where + " allows " + action + ": every level must"

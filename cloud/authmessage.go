@@ -85,7 +85,7 @@ func authorizationMessage(call *api.Call, d access.Decision) []byte {
 // match in any case, so a request does not keep it.
 var spellings = func() map[string]string {
 	all := make(map[string]string)
-	for _, k := range strings.Fields(`
+	for k := range strings.FieldsSeq(`
 		aws:CurrentTime aws:EpochTime aws:MultiFactorAuthAge aws:MultiFactorAuthPresent aws:PrincipalAccount
 		aws:PrincipalArn aws:PrincipalIsAWSService aws:PrincipalType aws:RequestedRegion aws:ResourceAccount
 		aws:SecureTransport aws:SourceIdentity aws:SourceIp aws:TagKeys aws:TokenIssueTime aws:UserAgent

@@ -38,13 +38,19 @@ var (
 		{},
 	}
 	somePrincipals = []any{
-		"*", map[string]any{"AWS": "*"}, map[string]any{"AWS": accountA}, map[string]any{"AWS": "arn:aws:iam::123456789012:root"},
+		"*",
+		map[string]any{"AWS": "*"},
+		map[string]any{"AWS": accountA},
+		map[string]any{"AWS": "arn:aws:iam::123456789012:root"},
 		map[string]any{"AWS": []any{"arn:aws:iam::123456789012:user/test", accountB}},
 		map[string]any{"AWS": []any{"arn:aws:iam::123456789012:user/test", accountA}},
 		map[string]any{"AWS": []any{"arn:aws:iam::123456789012:role/r", accountA, "arn:aws:sts::123456789012:assumed-role/r/s"}},
-		map[string]any{"AWS": "arn:aws:iam::123456789012:role/r"}, map[string]any{"AWS": "AROACKCEVSQ6C2EXAMPLE"},
-		map[string]any{"AWS": "arn:aws:sts::123456789012:assumed-role/r/s"}, map[string]any{"AWS": "AIDACKCEVSQ6C2EXAMPLE"},
-		map[string]any{"Service": []any{"ec2.amazonaws.com", "ebs.amazonaws.com"}}, map[string]any{},
+		map[string]any{"AWS": "arn:aws:iam::123456789012:role/r"},
+		map[string]any{"AWS": "AROACKCEVSQ6C2EXAMPLE"},
+		map[string]any{"AWS": "arn:aws:sts::123456789012:assumed-role/r/s"},
+		map[string]any{"AWS": "AIDACKCEVSQ6C2EXAMPLE"},
+		map[string]any{"Service": []any{"ec2.amazonaws.com", "ebs.amazonaws.com"}},
+		map[string]any{},
 	}
 	someNames  = []string{"aws:username", "aws:PrincipalTag/key", "kms:ViaService", "aws:SourceIp", "aws:CurrentTime", "x:Number", "x:List", "x:ARN"}
 	someValues = map[string][]string{

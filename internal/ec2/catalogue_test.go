@@ -23,36 +23,44 @@ func TestDescribeImagesFindsTheUsualImages(t *testing.T) {
 		root    string
 	}{
 		{
-			"Amazon Linux 2023", []string{"amazon"},
+			"Amazon Linux 2023",
+			[]string{"amazon"},
 			[]types.Filter{filter("name", "al2023-ami-2023.*-kernel-6.1-x86_64"), filter("state", "available")},
 			"al2023-ami-2023.9.20250929.0-kernel-6.1-x86_64", "/dev/xvda",
 		},
 		{
-			"Amazon Linux 2 for arm64", []string{"137112412989"},
+			"Amazon Linux 2 for arm64",
+			[]string{"137112412989"},
 			[]types.Filter{filter("name", "amzn2-ami-hvm-*-gp2"), filter("architecture", "arm64"), filter("virtualization-type", "hvm")},
 			"amzn2-ami-hvm-2.0.20250929.2-arm64-gp2", "/dev/xvda",
 		},
 		{
-			"Ubuntu 22.04", []string{"099720109477"},
+			"Ubuntu 22.04",
+			[]string{"099720109477"},
 			[]types.Filter{filter("name", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-*"), filter("root-device-type", "ebs")},
 			"ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20250912", "/dev/sda1",
 		},
 		{
-			"Ubuntu 24.04", []string{"099720109477"},
+			"Ubuntu 24.04",
+			[]string{"099720109477"},
 			[]types.Filter{filter("name", "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-arm64-server-*")},
 			"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250912", "/dev/sda1",
 		},
 		{
-			"Debian 12", []string{"136693071363"}, []types.Filter{filter("name", "debian-12-amd64-*")},
+			"Debian 12",
+			[]string{"136693071363"},
+			[]types.Filter{filter("name", "debian-12-amd64-*")},
 			"debian-12-amd64-20250814-2204", "/dev/xvda",
 		},
 		{
-			"Windows Server 2022", []string{"amazon"},
+			"Windows Server 2022",
+			[]string{"amazon"},
 			[]types.Filter{filter("name", "Windows_Server-2022-English-Full-Base-*"), filter("platform", "windows")},
 			"Windows_Server-2022-English-Full-Base-2025.09.10", "/dev/sda1",
 		},
 		{
-			"RHEL 9", []string{"309956199498"},
+			"RHEL 9",
+			[]string{"309956199498"},
 			[]types.Filter{filter("name", "RHEL-9*_HVM-*-x86_64-*-Hourly2-GP3"), filter("is-public", "true")},
 			"RHEL-9.6.0_HVM-20250618-x86_64-0-Hourly2-GP3", "/dev/sda1",
 		},
@@ -114,11 +122,13 @@ func TestDescribeImagesErrors(t *testing.T) {
 		{"an id that is none", ec2.DescribeImagesInput{ImageIds: []string{"ami-x"}}, "InvalidAMIID.Malformed", `Invalid id: "ami-x" (expecting "ami-...")`},
 		{"an id without the prefix", ec2.DescribeImagesInput{ImageIds: []string{"x"}}, "InvalidAMIID.Malformed", `Invalid id: "x" (expecting "ami-...")`},
 		{
-			"an image that is not there", ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef0"}},
+			"an image that is not there",
+			ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef0"}},
 			"InvalidAMIID.NotFound", "The image id '[ami-0123456789abcdef0]' does not exist",
 		},
 		{
-			"two images that are not there", ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef0", "ami-0123456789abcdef1"}},
+			"two images that are not there",
+			ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef0", "ami-0123456789abcdef1"}},
 			"InvalidAMIID.NotFound", "The image ids '[ami-0123456789abcdef0, ami-0123456789abcdef1]' do not exist",
 		},
 		{"an unknown filter", ec2.DescribeImagesInput{Filters: []types.Filter{filter("colour", "red")}}, "InvalidParameterValue", "The filter 'colour' is invalid"},

@@ -136,6 +136,7 @@ func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
 func (n networkInterface) privateName(region string) string {
 	return privateDNSName(region, n.PrivateIP)
 }
+
 func (n networkInterface) publicName(region string) string { return publicDNSName(region, n.PublicIP) }
 
 // ofInterface gives something of the instance's interface; a terminated

@@ -54,8 +54,10 @@ var (
 var instanceFamilies = []instanceFamily{
 	{Name: "m1", Architectures: x86And32, Xen: true, Old: true, ThreadsPerCore: 1, Sizes: "small:1:1740"},
 	{Name: "t1", Architectures: x86And32, Xen: true, Old: true, ThreadsPerCore: 1, Sizes: "micro:1:627"},
-	{Name: "t2", Architectures: x86, Xen: true, Burstable: true, FreeTier: []string{"micro"}, ThreadsPerCore: 1, ClockGHz: 2.5,
-		Sizes: "nano:1:512 micro:1:1024 small:1:2048 medium:2:4096 large:2:8192 xlarge:4:16384 2xlarge:8:32768"},
+	{
+		Name: "t2", Architectures: x86, Xen: true, Burstable: true, FreeTier: []string{"micro"}, ThreadsPerCore: 1, ClockGHz: 2.5,
+		Sizes: "nano:1:512 micro:1:1024 small:1:2048 medium:2:4096 large:2:8192 xlarge:4:16384 2xlarge:8:32768",
+	},
 	{Name: "t3", Architectures: x86, Burstable: true, FreeTier: []string{"micro", "small"}, ThreadsPerCore: 2, ClockGHz: 2.5, Sizes: burstableSizes},
 	{Name: "t3a", Architectures: x86, Burstable: true, ThreadsPerCore: 2, ClockGHz: 2.2, Sizes: burstableSizes},
 	{Name: "t4g", Architectures: arm, Burstable: true, FreeTier: []string{"micro", "small"}, ThreadsPerCore: 1, ClockGHz: 2.5, Sizes: burstableSizes},

@@ -44,14 +44,13 @@ func (r groupRule) peer() string {
 }
 
 func (r groupRule) duplicate() error {
-	protocol, from, to := strings.ToUpper(r.Protocol), "0", "65535"
+	protocol := strings.ToUpper(r.Protocol)
 	if r.Protocol == allProtocols {
 		protocol = "ALL"
 	}
 	text := "peer: " + r.peer() + ", " + protocol
 	if r.From != nil {
-		from, to = strconv.Itoa(int(*r.From)), strconv.Itoa(int(aws.ToInt32(r.To)))
-		text += ", from port: " + from + ", to port: " + to
+		text += ", from port: " + strconv.Itoa(int(*r.From)) + ", to port: " + strconv.Itoa(int(aws.ToInt32(r.To)))
 	}
 	return api.Error("InvalidPermission.Duplicate", fmt.Sprintf("the specified rule %q already exists", text+", ALLOW"))
 }

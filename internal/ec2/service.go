@@ -9,6 +9,7 @@ package ec2
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -51,9 +52,7 @@ func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
 		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(),
 	} {
-		for kind, do := range some {
-			tasks[kind] = do
-		}
+		maps.Copy(tasks, some)
 	}
 	return tasks
 }

@@ -15,11 +15,6 @@ type permissions struct {
 	Accounts []string `json:"accounts,omitempty"` // sorted
 }
 
-// allow reports whether an account that is not the owner's may use the thing.
-func (p permissions) allow(account string) bool {
-	return p.Public || slices.Contains(p.Accounts, account)
-}
-
 // with returns the permissions after adding and removing grantees; "all" is
 // everybody.
 func (p permissions) with(add, remove []string) permissions {

@@ -90,16 +90,22 @@ func TestCopySnapshot(t *testing.T) {
 	}{
 		{"unencrypted stays so", &ec2.CreateVolumeInput{}, ec2.CopySnapshotInput{}, "", nil},
 		{
-			"unencrypted to a key", &ec2.CreateVolumeInput{}, ec2.CopySnapshotInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(otherKeyID)},
-			keyARN(otherKeyID), []string{data},
+			"unencrypted to a key", &ec2.CreateVolumeInput{},
+			ec2.CopySnapshotInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(otherKeyID)},
+			keyARN(otherKeyID),
+			[]string{data},
 		},
 		{
-			"re-encrypted", encryptedBy(testKeyID), ec2.CopySnapshotInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(otherKeyID)},
-			keyARN(otherKeyID), []string{"CreateGrant by test", data, "ReEncrypt by test", retire},
+			"re-encrypted", encryptedBy(testKeyID),
+			ec2.CopySnapshotInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(otherKeyID)},
+			keyARN(otherKeyID),
+			[]string{"CreateGrant by test", data, "ReEncrypt by test", retire},
 		},
 		{
-			"encrypted without a key gets the default one", encryptedBy(testKeyID), ec2.CopySnapshotInput{},
-			keyARN(managedKeyID), []string{"DescribeKey by test", "CreateGrant by test", data, "ReEncrypt by test", retire},
+			"encrypted without a key gets the default one", encryptedBy(testKeyID),
+			ec2.CopySnapshotInput{},
+			keyARN(managedKeyID),
+			[]string{"DescribeKey by test", "CreateGrant by test", data, "ReEncrypt by test", retire},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

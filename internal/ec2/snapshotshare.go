@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -55,7 +56,7 @@ func (g *grantChange) flat(operation types.OperationType, users, groups []string
 		if group != everybody {
 			return invalidValue("Value (%s) for parameter group is invalid. Expected: 'all'.", group)
 		}
-		grantees = append(grantees[:len(grantees):len(grantees)], group)
+		grantees = append(slices.Clip(grantees), group)
 	}
 	switch operation {
 	case types.OperationTypeAdd:

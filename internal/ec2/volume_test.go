@@ -54,24 +54,34 @@ func TestCreateVolumeAsksKMSLater(t *testing.T) {
 		{"under a key's ARN", ec2.CreateVolumeInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(keyARN(testKeyID))}, nil, keyARN(testKeyID), []string{data}},
 		{"under a key's id", ec2.CreateVolumeInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String(testKeyID)}, nil, keyARN(testKeyID), []string{data}},
 		{
-			"under an alias", ec2.CreateVolumeInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String("alias/mine")}, nil,
-			keyARN(testKeyID), []string{"DescribeKey by test", data},
+			"under an alias",
+			ec2.CreateVolumeInput{Encrypted: aws.Bool(true), KmsKeyId: aws.String("alias/mine")},
+			nil,
+			keyARN(testKeyID),
+			[]string{"DescribeKey by test", data},
 		},
 		{
-			"under the AWS managed key if none is named", ec2.CreateVolumeInput{Encrypted: aws.Bool(true)}, nil,
-			keyARN(managedKeyID), []string{"DescribeKey by test", data},
+			"under the AWS managed key if none is named",
+			ec2.CreateVolumeInput{Encrypted: aws.Bool(true)},
+			nil,
+			keyARN(managedKeyID),
+			[]string{"DescribeKey by test", data},
 		},
 		{
-			"under the account's default key", ec2.CreateVolumeInput{Encrypted: aws.Bool(true)},
+			"under the account's default key",
+			ec2.CreateVolumeInput{Encrypted: aws.Bool(true)},
 			func(w *world) {
 				must[ec2.ModifyEbsDefaultKmsKeyIdOutput](w, "ModifyEbsDefaultKmsKeyId", &ec2.ModifyEbsDefaultKmsKeyIdInput{KmsKeyId: aws.String(otherKeyID)})
-			}, keyARN(otherKeyID), []string{data},
+			}, keyARN(otherKeyID),
+			[]string{data},
 		},
 		{
-			"encryption by default", ec2.CreateVolumeInput{Encrypted: aws.Bool(false)},
+			"encryption by default",
+			ec2.CreateVolumeInput{Encrypted: aws.Bool(false)},
 			func(w *world) {
 				must[ec2.EnableEbsEncryptionByDefaultOutput](w, "EnableEbsEncryptionByDefault", &ec2.EnableEbsEncryptionByDefaultInput{})
-			}, keyARN(managedKeyID), []string{"DescribeKey by test", data},
+			}, keyARN(managedKeyID),
+			[]string{"DescribeKey by test", data},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -297,7 +307,7 @@ func TestAVolumesDataKeyIsWrappedForIt(t *testing.T) {
 	if err != nil || opened.Key != keyARN(testKeyID) {
 		t.Errorf("data key %s: %v", v.DataKey, err)
 	}
-	if strings.Contains(string(v.Key), "alias") {
+	if strings.Contains(v.Key, "alias") {
 		t.Errorf("key is kept as %s", v.Key)
 	}
 }

@@ -58,7 +58,7 @@ func checkPerformance(name types.VolumeType, size int32, iops, throughput *int32
 	if err != nil {
 		return 0, 0, err
 	}
-	gotThroughput, err := t.checkThroughput(name, gotIOPS, throughput)
+	gotThroughput, err := t.checkThroughput(gotIOPS, throughput)
 	return gotIOPS, gotThroughput, err
 }
 
@@ -86,7 +86,7 @@ func (t volumeType) checkIOPS(name types.VolumeType, size int32, iops *int32) (i
 	return *iops, nil
 }
 
-func (t volumeType) checkThroughput(name types.VolumeType, iops int32, throughput *int32) (int32, error) {
+func (t volumeType) checkThroughput(iops int32, throughput *int32) (int32, error) {
 	switch {
 	case t.maxThroughput == 0 && throughput != nil:
 		return 0, invalidCombination("throughput can only be specified for volumeType gp3.")

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -136,9 +137,7 @@ func (s *Service) describeVpcs(c *api.Call, in *ec2.DescribeVpcsInput) (*ec2.Des
 // owned adds the filter owner-id, whose value is the call's.
 func (l listing[T]) owned(c *api.Call) listing[T] {
 	filters := make(filterTable[T], len(l.filters)+1)
-	for name, values := range l.filters {
-		filters[name] = values
-	}
+	maps.Copy(filters, l.filters)
 	filters["owner-id"] = func(T) []string { return some(c.Account) }
 	l.filters = filters
 	return l

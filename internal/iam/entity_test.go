@@ -29,46 +29,66 @@ func TestDeletionsWaitForWhatRefersToThem(t *testing.T) {
 		put, away step
 		message   string
 	}{
-		"a user with an attached policy": {deleteUser,
+		"a user with an attached policy": {
+			deleteUser,
 			step{"AttachUserPolicy", &awsiam.AttachUserPolicyInput{UserName: name, PolicyArn: aws.String(ec2Full)}},
 			step{"DetachUserPolicy", &awsiam.DetachUserPolicyInput{UserName: name, PolicyArn: aws.String(ec2Full)}},
-			"Cannot delete entity, must detach all policies first."},
-		"a user with an inline policy": {deleteUser,
+			"Cannot delete entity, must detach all policies first.",
+		},
+		"a user with an inline policy": {
+			deleteUser,
 			step{"PutUserPolicy", &awsiam.PutUserPolicyInput{UserName: name, PolicyName: policyName, PolicyDocument: aws.String(allowS3)}},
 			step{"DeleteUserPolicy", &awsiam.DeleteUserPolicyInput{UserName: name, PolicyName: policyName}},
-			"Cannot delete entity, must delete policies first."},
-		"a user in a group": {deleteUser,
+			"Cannot delete entity, must delete policies first.",
+		},
+		"a user in a group": {
+			deleteUser,
 			step{"AddUserToGroup", &awsiam.AddUserToGroupInput{UserName: name, GroupName: name}},
 			step{"RemoveUserFromGroup", &awsiam.RemoveUserFromGroupInput{UserName: name, GroupName: name}},
-			"Cannot delete entity, must remove users from group first."},
-		"a group with a user": {deleteGroup,
+			"Cannot delete entity, must remove users from group first.",
+		},
+		"a group with a user": {
+			deleteGroup,
 			step{"AddUserToGroup", &awsiam.AddUserToGroupInput{UserName: name, GroupName: name}},
 			step{"RemoveUserFromGroup", &awsiam.RemoveUserFromGroupInput{UserName: name, GroupName: name}},
-			"Cannot delete entity, must remove users from group first."},
-		"a group with an attached policy": {deleteGroup,
+			"Cannot delete entity, must remove users from group first.",
+		},
+		"a group with an attached policy": {
+			deleteGroup,
 			step{"AttachGroupPolicy", &awsiam.AttachGroupPolicyInput{GroupName: name, PolicyArn: aws.String(ec2Full)}},
 			step{"DetachGroupPolicy", &awsiam.DetachGroupPolicyInput{GroupName: name, PolicyArn: aws.String(ec2Full)}},
-			"Cannot delete entity, must detach all policies first."},
-		"a group with an inline policy": {deleteGroup,
+			"Cannot delete entity, must detach all policies first.",
+		},
+		"a group with an inline policy": {
+			deleteGroup,
 			step{"PutGroupPolicy", &awsiam.PutGroupPolicyInput{GroupName: name, PolicyName: policyName, PolicyDocument: aws.String(allowS3)}},
 			step{"DeleteGroupPolicy", &awsiam.DeleteGroupPolicyInput{GroupName: name, PolicyName: policyName}},
-			"Cannot delete entity, must delete policies first."},
-		"a role with an attached policy": {deleteRole,
+			"Cannot delete entity, must delete policies first.",
+		},
+		"a role with an attached policy": {
+			deleteRole,
 			step{"AttachRolePolicy", &awsiam.AttachRolePolicyInput{RoleName: name, PolicyArn: aws.String(ec2Full)}},
 			step{"DetachRolePolicy", &awsiam.DetachRolePolicyInput{RoleName: name, PolicyArn: aws.String(ec2Full)}},
-			"Cannot delete entity, must detach all policies first."},
-		"a role with an inline policy": {deleteRole,
+			"Cannot delete entity, must detach all policies first.",
+		},
+		"a role with an inline policy": {
+			deleteRole,
 			step{"PutRolePolicy", &awsiam.PutRolePolicyInput{RoleName: name, PolicyName: policyName, PolicyDocument: aws.String(allowS3)}},
 			step{"DeleteRolePolicy", &awsiam.DeleteRolePolicyInput{RoleName: name, PolicyName: policyName}},
-			"Cannot delete entity, must delete policies first."},
-		"a role in an instance profile": {deleteRole,
+			"Cannot delete entity, must delete policies first.",
+		},
+		"a role in an instance profile": {
+			deleteRole,
 			step{"AddRoleToInstanceProfile", &awsiam.AddRoleToInstanceProfileInput{RoleName: name, InstanceProfileName: name}},
 			step{"RemoveRoleFromInstanceProfile", &awsiam.RemoveRoleFromInstanceProfileInput{RoleName: name, InstanceProfileName: name}},
-			"Cannot delete entity, must remove roles from instance profile first."},
-		"an instance profile with a role": {step{"DeleteInstanceProfile", &awsiam.DeleteInstanceProfileInput{InstanceProfileName: name}},
+			"Cannot delete entity, must remove roles from instance profile first.",
+		},
+		"an instance profile with a role": {
+			step{"DeleteInstanceProfile", &awsiam.DeleteInstanceProfileInput{InstanceProfileName: name}},
 			step{"AddRoleToInstanceProfile", &awsiam.AddRoleToInstanceProfileInput{RoleName: name, InstanceProfileName: name}},
 			step{"RemoveRoleFromInstanceProfile", &awsiam.RemoveRoleFromInstanceProfileInput{RoleName: name, InstanceProfileName: name}},
-			"Cannot delete entity, must remove roles from instance profile first."},
+			"Cannot delete entity, must remove roles from instance profile first.",
+		},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()

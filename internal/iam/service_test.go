@@ -30,8 +30,10 @@ func (w *world) needs(s step) []api.Need {
 func TestWhatOperationsNeed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.do(step{"CreateUser", &awsiam.CreateUserInput{UserName: aws.String("test"), Path: aws.String("/dev/"), PermissionsBoundary: aws.String(ec2Full),
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}}}})
+	w.do(step{"CreateUser", &awsiam.CreateUserInput{
+		UserName: aws.String("test"), Path: aws.String("/dev/"), PermissionsBoundary: aws.String(ec2Full),
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("blue")}},
+	}})
 	w.newRole("r", trustEC2)
 	w.do(step{"CreateInstanceProfile", &awsiam.CreateInstanceProfileInput{InstanceProfileName: aws.String("i"), Path: aws.String("/x/")}})
 	user, iamARN := aws.String("test"), "arn:aws:iam::123456789012:"
@@ -47,28 +49,38 @@ func TestWhatOperationsNeed(t *testing.T) {
 			step{"DeleteUser", &awsiam.DeleteUserInput{UserName: aws.String("x")}}, []string{"iam:DeleteUser " + iamARN + "user/x"},
 		},
 		"a new user's path, tags and boundary are the request's": {
-			step{"CreateUser", &awsiam.CreateUserInput{UserName: aws.String("x"), Path: aws.String("/p/"), PermissionsBoundary: aws.String("arn:b"),
-				Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}},
-			[]string{"iam:CreateUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b",
-				"iam:TagUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b"},
+			step{"CreateUser", &awsiam.CreateUserInput{
+				UserName: aws.String("x"), Path: aws.String("/p/"), PermissionsBoundary: aws.String("arn:b"),
+				Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+			}},
+			[]string{
+				"iam:CreateUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b",
+				"iam:TagUser " + iamARN + "user/p/x", "aws:requesttag/k=v", "aws:tagkeys=k", "iam:permissionsboundary=arn:b",
+			},
 		},
 		"nothing is tagged without tags": {
 			step{"CreateRole", &awsiam.CreateRoleInput{RoleName: aws.String("x")}}, []string{"iam:CreateRole " + iamARN + "role/x"},
 		},
 		"an attachment names the policy and the user's boundary": {
 			step{"AttachUserPolicy", &awsiam.AttachUserPolicyInput{UserName: user, PolicyArn: aws.String("arn:p")}},
-			[]string{"iam:AttachUserPolicy " + iamARN + "user/dev/test", "aws:resourcetag/team=blue",
-				"iam:permissionsboundary=" + ec2Full, "iam:policyarn=arn:p", "iam:resourcetag/team=blue"},
+			[]string{
+				"iam:AttachUserPolicy " + iamARN + "user/dev/test", "aws:resourcetag/team=blue",
+				"iam:permissionsboundary=" + ec2Full, "iam:policyarn=arn:p", "iam:resourcetag/team=blue",
+			},
 		},
 		"a new boundary is the one that counts": {
 			step{"PutUserPermissionsBoundary", &awsiam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: aws.String("arn:b")}},
-			[]string{"iam:PutUserPermissionsBoundary " + iamARN + "user/dev/test", "aws:resourcetag/team=blue",
-				"iam:permissionsboundary=arn:b", "iam:resourcetag/team=blue"},
+			[]string{
+				"iam:PutUserPermissionsBoundary " + iamARN + "user/dev/test", "aws:resourcetag/team=blue",
+				"iam:permissionsboundary=arn:b", "iam:resourcetag/team=blue",
+			},
 		},
 		"a rename needs both names": {
 			step{"UpdateUser", &awsiam.UpdateUserInput{UserName: user, NewUserName: aws.String("new"), NewPath: aws.String("/")}},
-			[]string{"iam:UpdateUser " + iamARN + "user/dev/test", "aws:resourcetag/team=blue", "iam:resourcetag/team=blue",
-				"iam:UpdateUser " + iamARN + "user/new", "aws:resourcetag/team=blue", "iam:resourcetag/team=blue"},
+			[]string{
+				"iam:UpdateUser " + iamARN + "user/dev/test", "aws:resourcetag/team=blue", "iam:resourcetag/team=blue",
+				"iam:UpdateUser " + iamARN + "user/new", "aws:resourcetag/team=blue", "iam:resourcetag/team=blue",
+			},
 		},
 		"a listing is of a path": {
 			step{"ListRoles", &awsiam.ListRolesInput{PathPrefix: aws.String("/a/")}}, []string{"iam:ListRoles " + iamARN + "role/a/"},

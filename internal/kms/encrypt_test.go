@@ -118,11 +118,14 @@ func TestDecryptRefusals(t *testing.T) {
 		{"named key is another", kms.DecryptInput{CiphertextBlob: blob, EncryptionContext: context, KeyId: second.Arn}, "IncorrectKeyException", incorrect},
 		{
 			"named key does not exist",
-			kms.DecryptInput{CiphertextBlob: blob, KeyId: aws.String("11111111-2222-3333-4444-555555555555")}, "NotFoundException",
+			kms.DecryptInput{CiphertextBlob: blob, KeyId: aws.String("11111111-2222-3333-4444-555555555555")},
+			"NotFoundException",
 			"Key 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555' does not exist",
 		},
 		{
-			"key of the ciphertext does not exist", kms.DecryptInput{CiphertextBlob: changed(12)}, "AccessDeniedException",
+			"key of the ciphertext does not exist",
+			kms.DecryptInput{CiphertextBlob: changed(12)},
+			"AccessDeniedException",
 			"User: arn:aws:iam::123456789012:root is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
 		},
 		{
@@ -131,7 +134,9 @@ func TestDecryptRefusals(t *testing.T) {
 			"InvalidKeyUsageException", "Algorithm RSAES_OAEP_SHA_1 is incompatible with key spec SYMMETRIC_DEFAULT.",
 		},
 		{
-			"no ciphertext", kms.DecryptInput{KeyId: k.KeyId}, "ValidationException",
+			"no ciphertext",
+			kms.DecryptInput{KeyId: k.KeyId},
+			"ValidationException",
 			"1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
 		},
 		{"token that is not genuine", kms.DecryptInput{CiphertextBlob: blob, GrantTokens: []string{"AAAA"}}, "InvalidGrantTokenException", "*"},

@@ -256,11 +256,11 @@ func TestFailedWriteTakesAlongWhatWasBuiltOnIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.Update(t.Context(), func(tx store.Tx) error {
-		for row := range tx.Scan("", "") {
-			t.Errorf("%s is still there", row.Key)
+		for row, err := range tx.Scan("", "") {
+			t.Errorf("%s is still there (%v)", row.Key, err)
 		}
-		for r := range tx.Records("s", store.Query{}) {
-			t.Errorf("record %s is still there", r.ID)
+		for r, err := range tx.Records("s", store.Query{}) {
+			t.Errorf("record %s is still there (%v)", r.ID, err)
 		}
 		return tx.Put("c", nil)
 	})

@@ -80,8 +80,8 @@ func TestTableKeepsRows(t *testing.T) {
 		if err := errors.Join(volumes.Delete(tx, here, "vol-1"), volumes.Delete(tx, here, "vol-1")); err != nil {
 			t.Errorf("Delete: %v", err)
 		}
-		for row := range tx.Scan("", "") {
-			t.Errorf("Delete has left %q", row.Key)
+		for row, err := range tx.Scan("", "") {
+			t.Errorf("Delete has left %q (%v)", row.Key, err)
 		}
 		return nil
 	})

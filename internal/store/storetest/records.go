@@ -49,7 +49,10 @@ func testRecordOrder(t *testing.T, e Engine) {
 	// What is finer than a microsecond is not kept.
 	appendAll(t, s, "fine", store.Record{At: start.Add(1500 * time.Nanosecond), ID: "1"})
 	view(t, s, func(tx store.Tx) error {
-		for r := range tx.Records("fine", store.Query{}) {
+		for r, err := range tx.Records("fine", store.Query{}) {
+			if err != nil {
+				return err
+			}
 			if want := start.Add(time.Microsecond); !r.At.Equal(want) {
 				t.Errorf("kept as %v, want %v", r.At, want)
 			}
@@ -182,7 +185,8 @@ func testOwnRecords(t *testing.T, e Engine) {
 		if diff := cmp.Diff([]string{"6", "5", "3", "2", "1"}, ids(t, tx.Records("s", store.Query{}))); diff != "" {
 			t.Error(diff)
 		}
-		for r := range tx.Records("s", store.Query{From: changed.At, To: changed.At}) {
+		for r, failed := range tx.Records("s", store.Query{From: changed.At, To: changed.At}) {
+			err = errors.Join(err, failed)
 			if string(r.Data) != "changed" {
 				t.Errorf("the record is still %q", r.Data)
 			}
@@ -192,9 +196,9 @@ func testOwnRecords(t *testing.T, e Engine) {
 		}
 		// Appending while a listing runs must not disturb it.
 		n := 0
-		for range tx.Records("s", store.Query{}) {
+		for _, failed := range tx.Records("s", store.Query{}) {
 			n++
-			err = errors.Join(err, tx.Append("s", rec(100+n, "later")))
+			err = errors.Join(err, failed, tx.Append("s", rec(100+n, "later")))
 		}
 		if n < 5 {
 			t.Errorf("the listing ended after %d", n)

@@ -82,7 +82,10 @@ func testScan(t *testing.T, e Engine) {
 		})
 	}
 	view(t, s, func(tx store.Tx) error {
-		for row := range tx.Scan("b/", "") {
+		for row, err := range tx.Scan("b/", "") {
+			if err != nil {
+				return err
+			}
 			if row.Key != "b/10" {
 				t.Errorf("went on to %q after the loop had ended", row.Key)
 			}

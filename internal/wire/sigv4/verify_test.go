@@ -23,7 +23,7 @@ var signedAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // sign has the SDK sign a request, in its header or as a presigned URL.
 func sign(t rapid.TB, method, target, body, secret, token string, presign bool) *http.Request {
 	t.Helper()
-	r, err := http.NewRequest(method, "http://example.amazonaws.com"+target, strings.NewReader(body)) //nolint:noctx // never sent
+	r, err := http.NewRequest(method, "http://example.amazonaws.com"+target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,8 +153,9 @@ type blockWriter struct {
 }
 
 func (w *blockWriter) add(name string, rank int, s source) (line, error) {
-	path, ok := strings.CutPrefix(s.ARN, prefix)
-	if path, ok = strings.CutSuffix(path, name); !ok || !strings.HasPrefix(path, "/") {
+	path, ours := strings.CutPrefix(s.ARN, prefix)
+	path, ok := strings.CutSuffix(path, name)
+	if !ours || !ok || !strings.HasPrefix(path, "/") {
 		return line{}, fmt.Errorf("unexpected ARN %q", s.ARN)
 	}
 	l := line{name: name, path: path, rank: rank, created: s.Created, updated: s.Updated}
