@@ -123,17 +123,6 @@ func withCondition(text string, index int, operator, key string, value any) (str
 	return render(d), nil
 }
 
-// withoutStatement is the policy without one of its statements; ok is false
-// where none would be left.
-func withoutStatement(text string, index int) (rest string, ok bool) {
-	d, err := readDocument(text)
-	if err != nil || index < 0 || index >= len(d.Statement) || len(d.Statement) == 1 {
-		return "", false
-	}
-	d.Statement = append(d.Statement[:index:index], d.Statement[index+1:]...)
-	return render(d), true
-}
-
 // parsed compiles a document that the doctor wrote or read.
 func parsed(name, arn, text string) (access.Document, error) {
 	p, err := policy.Parse([]byte(text))

@@ -15,7 +15,11 @@ func (e *Evidence) identityDenied(same []trial) finding {
 	c.Sentence = fmt.Sprintf("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.who())
 	for i := range e.Caller.Identity {
 		if h := &e.Caller.Identity[i]; h.Name == by.Document && h.ARN == by.ARN {
-			return finding{cause: c, fixes: e.narrowHeld(h, by.Statement, t)}
+			f := finding{cause: c, fixes: e.narrowHeld(h, by.Statement, t)}
+			if len(f.fixes) == 0 {
+				f.cause.Note = "The statement denies this very request: whoever wrote it has to decide whether it may go."
+			}
+			return f
 		}
 	}
 	return finding{cause: c}
@@ -59,20 +63,21 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 func (h *Held) text() string { return h.Document.Policy.Text() }
 
 // exempt narrows a Deny statement by a condition that leaves every other request
-// denied: IfExists, so that requests without the key stay denied.
+// denied: IfExists, so that requests without the key stay denied. It reports false
+// where the statement tests the same already and still denies: then somebody means
+// to deny this very request, and has to decide.
 func exempt(text string, index int, t *trial) (string, bool) {
-	operator, key, value := "BoolIfExists", "kms:GrantIsForAWSResource", any("false")
-	switch {
-	case t.request.Principal.IdentityOnly:
-		operator, key, value = "ArnNotLikeIfExists", "aws:PrincipalArn", t.request.Principal.RoleARN
-	case t.request.Action != "kms:CreateGrant":
-		key = "aws:ViaAWSService"
+	if t.request.Principal.IdentityOnly {
+		edited, err := withCondition(text, index, "ArnNotLikeIfExists", "aws:PrincipalArn", t.request.Principal.RoleARN)
+		return edited, err == nil
 	}
-	edited, err := withCondition(text, index, operator, key, value)
-	if err != nil {
-		return withoutStatement(text, index)
+	if t.request.Action == "kms:CreateGrant" {
+		if edited, err := withCondition(text, index, "BoolIfExists", "kms:GrantIsForAWSResource", "false"); err == nil {
+			return edited, true
+		}
 	}
-	return edited, true
+	edited, err := withCondition(text, index, "BoolIfExists", "aws:ViaAWSService", "false")
+	return edited, err == nil
 }
 
 func (e *Evidence) newVersion(arn, text string) string {

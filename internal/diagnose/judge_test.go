@@ -70,6 +70,15 @@ var causeRows = []struct {
 		document: `"kms:GrantIsForAWSResource": "false"`, agreement: Agrees, proven: true,
 	},
 	{
+		name: "explicit deny of this very request",
+		evidence: func() *Evidence {
+			e := permitted().says(" with an explicit deny in an identity-based policy")
+			e.Caller.Identity = append(e.Caller.Identity, held("never", `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "kms:CreateGrant", "Resource": "*", "Condition": {"BoolIfExists": {"kms:GrantIsForAWSResource": "true", "aws:ViaAWSService": "true"}}}}`))
+			return e
+		},
+		outcome: CauseFound, kind: IdentityDenied, agreement: Agrees,
+	},
+	{
 		name: "explicit deny in a policy that AWS manages",
 		evidence: func() *Evidence {
 			e := permitted().says(" with an explicit deny in an identity-based policy")
