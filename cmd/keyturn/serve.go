@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func serve(c *cobra.Command, o serveOptions) error {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	warnOpen(c, listener.Addr())
-	forget, err := ready(c, aws, listener.Addr().String(), folder, o.root != "")
+	forget, err := ready(c, aws, reachable(listener.Addr()), folder, o.root != "")
 	if err != nil {
 		return errors.Join(err, server.Close(), aws.Close())
 	}
@@ -175,6 +176,15 @@ func quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// reachable is where this machine's clients find a listener: one on all
+// addresses is on the loopback address, too.
+func reachable(address net.Addr) string {
+	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return address.String()
 }
 
 // warnOpen says what it means to listen for others than this machine.
