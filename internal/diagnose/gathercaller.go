@@ -59,6 +59,12 @@ func callerOf(v *Event, partition string) *Caller {
 		Type: access.PrincipalType(id.Type), Partition: partition, Account: id.AccountID, ARN: id.ARN,
 		UserID: id.PrincipalID, Name: id.UserName,
 	}
+	if p.Account == "" {
+		p.Account = accountOf(id.ARN)
+	}
+	if p.Type == access.User && p.Name == "" {
+		p.Name = lastPart(id.ARN)
+	}
 	c := &Caller{Type: id.Type, ARN: id.ARN}
 	switch p.Type {
 	case access.RoleSession:

@@ -143,7 +143,6 @@ var apart = []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Cause](), r
 // walk lists the JSON fields of a type, and whether they may be left out.
 func walk(typ reflect.Type, prefix string, fields map[string]bool) {
 	for f := range typ.Fields() {
-		f := f
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "-" {
 			continue
