@@ -1,11 +1,13 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync"
 )
 
 // Decode fills in, a pointer to the operation's input, from a request. The
@@ -22,42 +24,58 @@ func (o *Operation) Decode(r *http.Request, body []byte, in any) error {
 	}
 }
 
-// Encode answers with out, a pointer to the operation's output.
+// buffers are reused from answer to answer; none larger than maxBuffer is kept.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxBuffer = 1 << 18
+
+// Encode answers with out, a pointer to the operation's output; nil is an
+// output without members. The error is a stream's that could not be read, and
+// then nothing has been sent.
 func (o *Operation) Encode(w http.ResponseWriter, out any, requestID string) error {
-	v := reflect.ValueOf(out).Elem()
+	v := reflect.ValueOf(out)
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		v = reflect.New(v.Type().Elem())
+	}
+	v = v.Elem()
 	p := o.outputPlan(v.Type())
 	header := w.Header()
-	header.Set("X-Amzn-Requestid", requestID)
 	status := http.StatusOK
-	var body []byte
+	buffer := buffers.Get().(*[]byte)
+	body := (*buffer)[:0]
 	switch o.service.Protocol() {
 	case EC2:
 		header.Set("Content-Type", "text/xml;charset=UTF-8")
-		body = o.encodeEC2(p, v, requestID)
+		body = o.encodeEC2(body, p, v, requestID)
 	case Query:
 		header.Set("Content-Type", "text/xml")
-		body = o.encodeQuery(p, v, requestID)
+		body = o.encodeQuery(body, p, v, requestID)
 	case JSON:
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 		if o.model.Output != "" {
-			body = appendJSON(nil, p, v)
+			body = appendJSON(body, p, v)
 		}
 	case RESTJSON:
 		var err error
-		if body, err = o.encodeREST(w, p, v); err != nil {
+		if body, err = o.encodeREST(body, w, p, v); err != nil {
 			return fmt.Errorf("wire: %s: %w", o.name, err)
 		}
 		if o.model.Status != 0 {
 			status = o.model.Status
 		}
 	}
+	header.Set("X-Amzn-Requestid", requestID)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	send(w, status, body)
+	if cap(body) <= maxBuffer {
+		*buffer = body
+		buffers.Put(buffer)
+	}
 	return nil
 }
 
-func (o *Operation) encodeEC2(p *plan, v reflect.Value, requestID string) []byte {
-	w := xmlWriter{b: make([]byte, 0, 1024), protocol: EC2}
+func (o *Operation) encodeEC2(b []byte, p *plan, v reflect.Value, requestID string) []byte {
+	w := xmlWriter{b: b, layout: o.service.timeLayout()}
 	w.b = append(w.b, xmlHeader...)
 	w.b = append(append(append(w.b, '<'), o.name...), `Response xmlns="`...)
 	w.text(o.service.table.Meta.Namespace)
@@ -73,13 +91,13 @@ func (o *Operation) encodeEC2(p *plan, v reflect.Value, requestID string) []byte
 	return w.b
 }
 
-func (o *Operation) encodeQuery(p *plan, v reflect.Value, requestID string) []byte {
-	w := xmlWriter{b: make([]byte, 0, 1024), protocol: Query}
+func (o *Operation) encodeQuery(b []byte, p *plan, v reflect.Value, requestID string) []byte {
+	w := xmlWriter{b: b, layout: o.service.timeLayout()}
 	w.b = append(append(append(w.b, '<'), o.name...), `Response xmlns="`...)
 	w.text(o.service.table.Meta.Namespace)
 	w.b = append(w.b, `">`...)
 	if o.model.Output != "" {
-		wrapper := or(o.model.Wrapper, o.name+"Result")
+		wrapper := cmp.Or(o.model.Wrapper, o.name+"Result")
 		w.open(wrapper)
 		w.members(p, v)
 		w.close(wrapper)

@@ -137,7 +137,7 @@ func (s *Service) EncodeError(w http.ResponseWriter, err error, requestID string
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
 func (s *Service) writeEC2Error(w http.ResponseWriter, status int, code, message, requestID string) {
-	x := xmlWriter{b: []byte(xmlHeader), protocol: EC2}
+	x := xmlWriter{b: []byte(xmlHeader)}
 	x.b = append(x.b, "<Response><Errors><Error>"...)
 	x.element("Code", code)
 	x.element("Message", message)
@@ -151,7 +151,7 @@ func (s *Service) writeEC2Error(w http.ResponseWriter, status int, code, message
 }
 
 func (s *Service) writeQueryError(w http.ResponseWriter, status int, code, message, requestID string) {
-	x := xmlWriter{protocol: Query}
+	var x xmlWriter
 	x.b = append(x.b, `<ErrorResponse xmlns="`...)
 	x.text(s.table.Meta.Namespace)
 	x.b = append(x.b, `"><Error>`...)
@@ -184,13 +184,19 @@ func (s *Service) writeJSONError(w http.ResponseWriter, status int, code, messag
 		b = appendJSONString(b, code)
 		b = append(b, ',')
 	}
-	name := `"message":`
-	if code == "AccessDeniedException" && s.Protocol() == JSON {
-		name = `"Message":`
+	if message != "" {
+		name := `"message":`
+		if s.Protocol() == JSON && (code == "AccessDeniedException" || code == "SerializationException") {
+			name = `"Message":` // the framework's own errors, not the model's
+		}
+		b = append(b, name...)
+		b = appendJSONString(b, message)
+		b = append(b, ',')
 	}
-	b = append(b, name...)
-	b = appendJSONString(b, message)
 	b = s.appendErrorMembers(b, code, e)
+	if last := len(b) - 1; b[last] == ',' {
+		b = b[:last]
+	}
 	send(w, status, append(b, '}'))
 }
 
@@ -211,10 +217,11 @@ func (s *Service) appendErrorMembers(b []byte, code string, e smithy.APIError) [
 		if !ok || strings.EqualFold(p.members[i].Name, "message") {
 			continue
 		}
-		b = append(b, `,"`...)
+		b = append(b, '"')
 		b = append(b, p.members[i].wire...)
 		b = append(b, `":`...)
 		b = appendJSON(b, p.members[i].plan, x)
+		b = append(b, ',')
 	}
 	return b
 }

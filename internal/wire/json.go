@@ -5,95 +5,123 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
 
 // decodeJSON reads a JSON body. encoding/json parses; the plan tells what goes where.
 func (o *Operation) decodeJSON(body []byte, in reflect.Value) error {
-	p := o.inputPlan(in.Type())
 	v, err := parseJSON(body)
 	if err != nil {
 		return err
 	}
-	if v == nil {
-		return nil
+	switch v.(type) {
+	case map[string]any:
+		return jsonValue(o.inputPlan(in.Type()), v, in)
+	case []any:
+		return serialization(unexpectedList)
+	default:
+		return serialization("")
 	}
-	return jsonValue(p, v, in)
 }
 
+// parseJSON reads a whole body. Of one that is no JSON AWS says nothing more.
 func parseJSON(body []byte) (any, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
-	}
-	if !utf8.Valid(body) {
-		return nil, serialization("the body is not UTF-8")
+	if !utf8.Valid(body) || tooDeep(body) {
+		return nil, serialization("")
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return nil, serialization("the body is not valid JSON")
+		return nil, serialization("")
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, serialization("the body goes on after its end")
+		return nil, serialization("")
 	}
 	return v, nil
 }
+
+// tooDeep reports whether a body nests deeper than any model does.
+func tooDeep(body []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// What AWS says of a list or an object where something else was meant.
+const (
+	unexpectedList   = "Start of list found where not expected"
+	unexpectedObject = "Start of structure or map found where not expected."
+)
 
 func serialization(message string) error {
 	return &Error{Code: "SerializationException", Message: message}
 }
 
-// jsonName says what a JSON value is, in the words of SerializationException.
-func jsonName(v any) string {
-	switch v.(type) {
-	case string:
-		return "STRING_VALUE"
-	case json.Number:
-		return "NUMBER_VALUE"
-	case bool:
-		return "TRUE_VALUE"
-	case []any:
-		return "START_ARRAY"
-	default:
-		return "START_OBJECT"
-	}
-}
-
-// wanted says what a plan takes, in the same words.
+// wanted says what a scalar's plan takes, in the words of SerializationException.
 func (p *plan) wanted() string {
 	switch p.kind {
-	case text:
-		return "String"
 	case boolean:
-		return "Boolean"
+		return "a Boolean"
 	case integer:
-		return "Integer"
+		if p.model.Type == "long" {
+			return "a Long"
+		}
+		return "an Integer"
 	case decimal:
-		return "Double"
+		return "a Double"
 	case timestamp:
-		return "Timestamp"
+		return "a Timestamp"
 	case blob:
-		return "Blob"
-	case list:
-		return "List"
+		return "a Blob"
 	default:
-		return "Map"
+		return "a String"
 	}
 }
 
-func jsonMismatch(p *plan, v any) error {
-	return serialization(jsonName(v) + " can not be converted to " + aOrAn(p.wanted()))
-}
-
-func aOrAn(s string) string {
-	if s == "Integer" {
-		return "an " + s
+// mismatch refuses a JSON value of another kind than the plan's.
+func (p *plan) mismatch(raw any) error {
+	found := "STRING_VALUE"
+	switch x := raw.(type) {
+	case []any:
+		return serialization(unexpectedList)
+	case map[string]any:
+		return serialization(unexpectedObject)
+	case json.Number:
+		found = "NUMBER_VALUE"
+	case bool:
+		found = "FALSE_VALUE"
+		if x {
+			found = "TRUE_VALUE"
+		}
 	}
-	return "a " + s
+	switch p.kind {
+	case list:
+		return serialization("Expected list or null")
+	case structure, mapping:
+		return serialization("Expected null")
+	default:
+		return serialization(found + " can not be converted to " + p.wanted())
+	}
 }
 
 func jsonValue(p *plan, raw any, v reflect.Value) error {
@@ -104,18 +132,7 @@ func jsonValue(p *plan, raw any, v reflect.Value) error {
 	case structure:
 		return jsonStructure(p, raw, v)
 	case list:
-		items, ok := raw.([]any)
-		if !ok {
-			return jsonMismatch(p, raw)
-		}
-		s := reflect.MakeSlice(p.typ, len(items), len(items))
-		for i, item := range items {
-			if err := jsonValue(p.elem, item, s.Index(i)); err != nil {
-				return err
-			}
-		}
-		v.Set(s)
-		return nil
+		return jsonList(p, raw, v)
 	case mapping:
 		return jsonMapping(p, raw, v)
 	default:
@@ -126,32 +143,57 @@ func jsonValue(p *plan, raw any, v reflect.Value) error {
 func jsonStructure(p *plan, raw any, v reflect.Value) error {
 	object, ok := raw.(map[string]any)
 	if !ok {
-		return jsonMismatch(p, raw)
+		return p.mismatch(raw)
 	}
 	s := p.slot(v)
-	for name, value := range object {
-		i, ok := p.byName[name]
-		if !ok {
-			continue // as AWS, what is not known is passed over
-		}
+	// In the model's order, not the map's: the same request gets the same error.
+	// What is not known is passed over, as AWS does.
+	for i := range p.members {
 		m := &p.members[i]
-		if err := jsonValue(m.plan, value, s.Field(m.field)); err != nil {
+		if m.Location != "" {
+			continue // it comes in the path or a header
+		}
+		if err := jsonValue(m.plan, object[m.wire], s.Field(m.field)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// jsonList reads a list. A null in it is not there, as AWS has it.
+func jsonList(p *plan, raw any, v reflect.Value) error {
+	items, ok := raw.([]any)
+	if !ok {
+		return p.mismatch(raw)
+	}
+	s := reflect.MakeSlice(p.typ, len(items), len(items))
+	n := 0
+	for _, item := range items {
+		if item == nil {
+			continue
+		}
+		if err := jsonValue(p.elem, item, s.Index(n)); err != nil {
+			return err
+		}
+		n++
+	}
+	v.Set(s.Slice(0, n))
+	return nil
+}
+
 func jsonMapping(p *plan, raw any, v reflect.Value) error {
 	object, ok := raw.(map[string]any)
 	if !ok {
-		return jsonMismatch(p, raw)
+		return p.mismatch(raw)
 	}
 	m := reflect.MakeMapWithSize(p.typ, len(object))
-	for name, value := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if object[name] == nil {
+			continue
+		}
 		k, e := reflect.New(p.typ.Key()).Elem(), reflect.New(p.typ.Elem()).Elem()
 		k.SetString(name)
-		if err := jsonValue(p.elem, value, e); err != nil {
+		if err := jsonValue(p.elem, object[name], e); err != nil {
 			return err
 		}
 		m.SetMapIndex(k, e)
@@ -170,7 +212,7 @@ func jsonScalar(p *plan, raw any, v reflect.Value) error {
 		case blob:
 			b, err := base64.StdEncoding.DecodeString(x)
 			if err != nil {
-				return serialization("the value is not valid base64")
+				return serialization("")
 			}
 			p.setBlob(v, b)
 			return nil
@@ -189,7 +231,7 @@ func jsonScalar(p *plan, raw any, v reflect.Value) error {
 			return nil
 		}
 	}
-	return jsonMismatch(p, raw)
+	return p.mismatch(raw)
 }
 
 func jsonNumber(p *plan, x json.Number, v reflect.Value) error {
@@ -197,9 +239,9 @@ func jsonNumber(p *plan, x json.Number, v reflect.Value) error {
 	case integer:
 		n, err := x.Int64()
 		if err != nil {
-			// 3.0 is an integer to AWS, 3.5 is none.
+			// AWS cuts 3.5 off to 3.
 			f, err := x.Float64()
-			if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			if err != nil || math.Abs(f) > 1<<53 {
 				return errScalar
 			}
 			n = int64(f)

@@ -1,83 +1,12 @@
 package wire
 
 import (
-	"net/http"
-	"net/url"
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// node is a query request's parameters as a tree: Filter.1.Value.1 is four deep.
-type node struct {
-	value    string
-	set      bool // a parameter ends here
-	children map[string]*node
-}
-
-// maxDepth bounds how deep parameters may nest; no model comes near.
-const maxDepth = 32
-
-// queryForm is the request's parameters: the body's, or the URL's for a request
-// without one.
-func queryForm(r *http.Request, body []byte) string {
-	if len(body) > 0 {
-		return string(body)
-	}
-	return r.URL.RawQuery
-}
-
-func parseQuery(form string) (*node, error) {
-	root := &node{}
-	for pair := range strings.SplitSeq(form, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := unescapeForm(name)
-		if err != nil {
-			return nil, errMalformedQuery
-		}
-		if value, err = unescapeForm(value); err != nil {
-			return nil, errMalformedQuery
-		}
-		at := root
-		depth := 0
-		for part := range strings.SplitSeq(name, ".") {
-			if depth++; depth > maxDepth {
-				return nil, errMalformedQuery
-			}
-			next := at.children[part]
-			if next == nil {
-				next = &node{}
-				if at.children == nil {
-					at.children = make(map[string]*node, 4)
-				}
-				at.children[part] = next
-			}
-			at = next
-		}
-		at.value, at.set = value, true
-	}
-	return root, nil
-}
-
-func unescapeForm(s string) (string, error) {
-	if !strings.ContainsAny(s, "%+") {
-		return s, nil
-	}
-	return url.QueryUnescape(s)
-}
-
-// commonParameter reports whether a parameter is one of those that belong to every request.
-func commonParameter(name string) bool {
-	switch name {
-	case "Action", "Version", "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "Expires", "SecurityToken":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Amz-")
-}
 
 // queryReader reads one request's parameters.
 type queryReader struct {
@@ -85,133 +14,209 @@ type queryReader struct {
 }
 
 func (o *Operation) decodeQuery(form string, in reflect.Value) error {
-	root, err := parseQuery(form)
-	if err != nil {
+	params, err := parseParams(form)
+	if err != nil || len(params) == 0 {
 		return err
 	}
-	p := o.inputPlan(in.Type())
 	q := queryReader{ec2: o.service.Protocol() == EC2}
-	if err := q.structure(p, root, in, ""); err != nil {
-		return err
-	}
-	if !q.ec2 {
-		return nil
-	}
-	known := make(map[string]bool, len(p.members))
-	for _, m := range p.members {
-		known[m.query] = true
-	}
-	for _, m := range p.model.Members {
-		// Some the SDK fills in by itself and shows to nobody.
-		known[or(m.Query, goName(or(m.Wire, m.Name)))] = true
-	}
-	for _, name := range sortedKeys(root.children) {
-		if !known[name] && !commonParameter(name) {
-			return &Error{Code: "UnknownParameter", Message: "The parameter " + printable(name) + " is not recognized"}
-		}
-	}
-	return nil
+	return q.structure(o.inputPlan(in.Type()), node{params: params}, in)
 }
 
-func (q queryReader) structure(p *plan, n *node, v reflect.Value, path string) error {
-	for i := range p.members {
-		m := &p.members[i]
-		child := n.children[m.query]
-		if child == nil {
+func (q queryReader) structure(p *plan, n node, v reflect.Value) error {
+	for child := range n.children {
+		i, ok := p.byQuery[child.part()]
+		if !ok {
+			if err := q.unknown(p, n, child); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := q.value(m.plan, child, v.Field(m.field), join(path, m.query), m.flat); err != nil {
+		m := &p.members[i]
+		if err := q.value(m.plan, child, v.Field(m.field), m.flat); err != nil {
 			return err
 		}
 	}
-	if path == "" || !q.ec2 {
+	return nil
+}
+
+// unknown refuses a parameter that the model does not have. Only EC2 does; the
+// others pass over it.
+func (q queryReader) unknown(p *plan, n, child node) error {
+	if !q.ec2 || n.end == 0 && commonParameter(child.part()) || slices.Contains(p.unseen, child.part()) {
 		return nil
 	}
-	for _, name := range sortedKeys(n.children) {
-		if !slices.ContainsFunc(p.members, func(m member) bool { return m.query == name }) {
-			return &Error{Code: "UnknownParameter", Message: "The parameter " + printable(join(path, name)) + " is not recognized"}
+	return errUnknownParameter(child.name())
+}
+
+func errUnknownParameter(name string) error {
+	return &Error{Code: "UnknownParameter", Message: "The parameter " + printable(name) + " is not recognized"}
+}
+
+func (q queryReader) value(p *plan, n node, v reflect.Value, flat bool) error {
+	switch p.kind {
+	case structure:
+		if n.isLeaf() {
+			if text, _ := n.value(); text != "" {
+				return q.notNested(n, "Unexpected complex element termination")
+			}
 		}
+		if p.typ.Kind() == reflect.Interface {
+			return q.union(p, n, v)
+		}
+		return q.structure(p, n, p.slot(v))
+	case list:
+		return q.list(p, n, v, flat)
+	case mapping:
+		return q.mapping(p, n, v, flat)
+	default:
+		return q.scalar(p, n, v)
+	}
+}
+
+func (q queryReader) scalar(p *plan, n node, v reflect.Value) error {
+	text, ok := n.value()
+	if !ok || !n.isLeaf() {
+		return q.tooDeep(n)
+	}
+	if err := p.setText(v, text); err != nil {
+		return q.malformed(n.name(), text)
 	}
 	return nil
 }
 
-func (q queryReader) value(p *plan, n *node, v reflect.Value, path string, flat bool) error {
-	switch p.kind {
-	case structure:
-		if p.typ.Kind() == reflect.Interface {
-			return q.union(p, n, v, path)
+// tooDeep refuses parts below a parameter that has none.
+func (q queryReader) tooDeep(n node) error {
+	for child := range n.children {
+		if q.ec2 {
+			return errUnknownParameter(child.name())
 		}
-		return q.structure(p, n, p.slot(v), path)
-	case list:
-		return q.list(p, n, v, path, flat)
-	case mapping:
-		return q.mapping(p, n, v, path, flat)
-	default:
-		if !n.set {
-			return q.malformed(path, "")
+		if _, err := strconv.ParseUint(child.part(), 10, 32); err == nil {
+			return malformedInput("Start of list found where not expected")
 		}
-		if err := p.setText(v, n.value); err != nil {
-			return q.malformed(path, n.value)
-		}
-		return nil
 	}
+	return malformedInput("Start of structure or map found where not expected.")
 }
 
-func (q queryReader) malformed(path, value string) error {
+// notNested refuses a bare value where a structure, list or map was meant.
+func (q queryReader) notNested(n node, message string) error {
+	text, _ := n.value()
 	if q.ec2 {
-		return &Error{Code: "InvalidParameterValue", Message: "Value (" + printable(value) + ") for parameter " + printable(path) + " is invalid."}
+		return q.malformed(n.name(), text)
 	}
-	return &Error{Code: "MalformedInput", Message: "Value '" + printable(value) + "' at '" + printable(path) + "' could not be read."}
+	return malformedInput(message)
 }
+
+// malformed refuses a value that is none of the parameter's type. AWS's query
+// protocol says no more than that.
+func (q queryReader) malformed(name, value string) error {
+	if q.ec2 {
+		return &Error{Code: "InvalidParameterValue", Message: "Value (" + printable(value) + ") for parameter " + printable(name) + " is invalid."}
+	}
+	return malformedInput("")
+}
+
+func malformedInput(message string) error {
+	return &Error{Code: "MalformedInput", Message: message}
+}
+
+// item is an entry of a list or map.
+type item struct {
+	node
+	number int
+}
+
+// maxIndex is the greatest number of a list's item that AWS's query protocol
+// takes, and maxGap the most items that may be missing before one.
+const (
+	maxIndex = 214748369
+	maxGap   = 10
+)
 
 // items are a list's or map's entries in the order of their numbers.
-func (q queryReader) items(n *node, path string) ([]*node, error) {
-	type numbered struct {
-		number int
-		*node
-	}
-	all := make([]numbered, 0, len(n.children))
-	for name, child := range n.children {
-		number, err := strconv.Atoi(name)
-		if err != nil || number < 0 {
-			if q.ec2 {
-				return nil, &Error{Code: "UnknownParameter", Message: "The parameter " + printable(join(path, name)) + " is not recognized"}
-			}
-			return nil, q.malformed(join(path, name), "")
+func (q queryReader) items(n node) ([]item, error) {
+	all := make([]item, 0, 4)
+	for child := range n.children {
+		number, err := q.index(child)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, numbered{number, child})
+		all = append(all, item{child, number})
 	}
-	slices.SortFunc(all, func(a, b numbered) int { return a.number - b.number })
-	nodes := make([]*node, len(all))
-	for i := range all {
-		nodes[i] = all[i].node
+	slices.SortFunc(all, func(a, b item) int { return a.number - b.number })
+	if q.ec2 {
+		return all, nil
 	}
-	return nodes, nil
+	last := 1
+	for _, x := range all {
+		if skipped := x.number - last; skipped > maxGap {
+			return nil, malformedInput("Excessively sparse input would skip " + grouped(skipped) + " list elements")
+		}
+		last = x.number
+	}
+	return all, nil
 }
 
-func (q queryReader) list(p *plan, n *node, v reflect.Value, path string, flat bool) error {
-	if !flat && len(n.children) > 0 {
-		name := p.model.Member.Wire
-		if name == "" {
-			name = "member"
-		}
-		inner := n.children[name]
-		if inner == nil {
-			return q.malformed(path, "")
-		}
-		n, path = inner, join(path, name)
+// index is the number of a list's item.
+func (q queryReader) index(n node) (int, error) {
+	part := n.part()
+	number, err := strconv.ParseUint(part, 10, 64)
+	switch {
+	case q.ec2 && (err != nil || number > maxIndex):
+		return 0, errUnknownParameter(n.name())
+	case q.ec2:
+		return int(number), nil //nolint:gosec // at most maxIndex
+	case err != nil && (part == "" || strings.Trim(part, "0123456789") != ""):
+		return 0, malformedInput("Start of list found where not expected")
+	case part == "0":
+		return 0, malformedInput("0 is not a valid index")
+	case part[0] == '0':
+		return 0, malformedInput("Value found where not expected")
+	case err != nil || number > maxIndex:
+		return 0, malformedInput("Index " + printable(part) + " is illegal")
+	default:
+		return int(number), nil //nolint:gosec // at most maxIndex
 	}
-	if q.ec2 && n.set && len(n.children) == 0 && n.value != "" {
-		// Filter=x where Filter.1=x was meant.
-		return q.malformed(path, n.value)
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
-	items, err := q.items(n, path)
-	if err != nil {
+	return s
+}
+
+func (q queryReader) list(p *plan, n node, v reflect.Value, flat bool) error {
+	if n.isLeaf() {
+		if text, _ := n.value(); text != "" {
+			// Filter=x where Filter.1=x was meant.
+			return q.notNested(n, "Unexpected list element termination")
+		}
+		v.Set(reflect.MakeSlice(p.typ, 0, 0))
+		return nil
+	}
+	if !flat {
+		inner, ok := n.child(cmp.Or(p.model.Member.Wire, "member"))
+		if !ok {
+			return q.tooDeep(n)
+		}
+		n = inner
+	}
+	items, err := q.items(n)
+	if err != nil || len(items) == 0 {
 		return err
 	}
-	s := reflect.MakeSlice(p.typ, len(items), len(items))
-	for i, item := range items {
-		if err := q.value(p.elem, item, s.Index(i), path+"."+strconv.Itoa(i+1), p.elem.kind == list && q.ec2); err != nil {
+	size := len(items)
+	if !q.ec2 {
+		size = max(size, items[size-1].number) // what is missing is there, and empty
+	}
+	s := reflect.MakeSlice(p.typ, size, size)
+	for i, x := range items {
+		if !q.ec2 {
+			i = x.number - 1
+		}
+		if err := q.value(p.elem, x.node, s.Index(i), p.elem.kind == list && q.ec2); err != nil {
 			return err
 		}
 	}
@@ -219,57 +224,41 @@ func (q queryReader) list(p *plan, n *node, v reflect.Value, path string, flat b
 	return nil
 }
 
-func (q queryReader) mapping(p *plan, n *node, v reflect.Value, path string, flat bool) error {
-	if !flat && len(n.children) > 0 {
-		inner := n.children["entry"]
-		if inner == nil {
-			return q.malformed(path, "")
+func (q queryReader) mapping(p *plan, n node, v reflect.Value, flat bool) error {
+	if n.isLeaf() {
+		if text, _ := n.value(); text != "" {
+			return q.notNested(n, "Unexpected map element termination")
 		}
-		n, path = inner, join(path, "entry")
+		v.Set(reflect.MakeMap(p.typ))
+		return nil
 	}
-	items, err := q.items(n, path)
+	if !flat {
+		inner, ok := n.child("entry")
+		if !ok {
+			return q.tooDeep(n)
+		}
+		n = inner
+	}
+	items, err := q.items(n)
 	if err != nil {
 		return err
 	}
-	keyName, valueName := or(p.model.Key.Wire, "key"), or(p.model.Value.Wire, "value")
 	m := reflect.MakeMapWithSize(p.typ, len(items))
-	for _, item := range items {
-		key, value := item.children[keyName], item.children[valueName]
-		if key == nil || value == nil {
-			return q.malformed(path, "")
+	for _, x := range items {
+		key, ok := x.child(cmp.Or(p.model.Key.Wire, "key"))
+		value, both := x.child(cmp.Or(p.model.Value.Wire, "value"))
+		if !ok || !both {
+			return q.malformed(x.name(), "")
 		}
 		k, e := reflect.New(p.typ.Key()).Elem(), reflect.New(p.typ.Elem()).Elem()
-		if err := q.value(p.key, key, k, path, false); err != nil {
+		if err := q.value(p.key, key, k, false); err != nil {
 			return err
 		}
-		if err := q.value(p.elem, value, e, path, false); err != nil {
+		if err := q.value(p.elem, value, e, false); err != nil {
 			return err
 		}
 		m.SetMapIndex(k, e)
 	}
 	v.Set(m)
 	return nil
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-func sortedKeys(m map[string]*node) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

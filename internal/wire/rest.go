@@ -7,25 +7,28 @@ import (
 	"strings"
 )
 
-// matchURI holds a path against a template such as
+// matchURI holds a path against the parts of a template such as
 // /snapshots/{snapshotId}/blocks/{blockIndex} and gives the labels.
-func matchURI(template, path string) (map[string]string, bool) {
-	want, got := strings.Split(template, "/"), strings.Split(path, "/")
-	if len(want) != len(got) {
-		return nil, false
-	}
-	labels := make(map[string]string)
-	for i, part := range want {
-		name, isLabel := strings.CutPrefix(part, "{")
+func matchURI(template []string, path string) (labels map[string]string, ok bool) {
+	for i, want := range template {
+		got, rest, more := strings.Cut(path, "/")
+		if more == (i == len(template)-1) {
+			return nil, false
+		}
+		path = rest
+		name, isLabel := strings.CutPrefix(want, "{")
 		if !isLabel {
-			if part != got[i] {
+			if want != got {
 				return nil, false
 			}
 			continue
 		}
-		value, err := url.PathUnescape(got[i])
+		value, err := url.PathUnescape(got)
 		if err != nil || value == "" {
 			return nil, false
+		}
+		if labels == nil {
+			labels = make(map[string]string, 2)
 		}
 		labels[strings.TrimSuffix(name, "}")] = value
 	}
@@ -35,7 +38,7 @@ func matchURI(template, path string) (map[string]string, bool) {
 // decodeREST reads path, query, headers and body of a REST JSON request.
 func (o *Operation) decodeREST(r *http.Request, body []byte, in reflect.Value) error {
 	p := o.inputPlan(in.Type())
-	labels, _ := matchURI(o.model.URI, r.URL.EscapedPath())
+	labels, _ := matchURI(strings.Split(o.model.URI, "/"), r.URL.EscapedPath())
 	query := r.URL.Query()
 	inBody := false
 	for i := range p.members {
@@ -63,39 +66,39 @@ func (o *Operation) decodeREST(r *http.Request, body []byte, in reflect.Value) e
 			continue
 		}
 		if err := m.plan.setText(in.Field(m.field), value); err != nil {
-			return serialization("the value of " + m.Name + " can not be converted to " + aOrAn(m.plan.wanted()))
+			return serialization("STRING_VALUE can not be converted to " + m.plan.wanted())
 		}
 	}
-	if !inBody || p.model.Payload != "" {
+	if !inBody || p.model.Payload != "" || len(body) == 0 {
 		return nil
 	}
 	return o.decodeJSON(body, in)
 }
 
 // encodeREST writes headers and body of a REST JSON answer.
-func (o *Operation) encodeREST(w http.ResponseWriter, p *plan, v reflect.Value) ([]byte, error) {
-	var body []byte
+func (o *Operation) encodeREST(b []byte, w http.ResponseWriter, p *plan, v reflect.Value) ([]byte, error) {
 	for i := range p.members {
 		m := &p.members[i]
 		x, ok := m.plan.value(v.Field(m.field))
-		if !ok {
+		if !ok || m.Name != p.model.Payload {
 			continue
 		}
-		switch {
-		case m.Location == "header":
-			w.Header().Set(m.wire, m.plan.asText(x, RESTJSON))
-		case m.Name == p.model.Payload:
-			raw, err := readBlob(x)
-			if err != nil {
-				return nil, err
-			}
-			w.Header().Set("Content-Type", "application/octet-stream")
-			body = raw
+		raw, err := readBlob(x)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, raw...)
+	}
+	for i := range p.members {
+		m := &p.members[i]
+		if x, ok := m.plan.value(v.Field(m.field)); ok && m.Location == "header" {
+			w.Header().Set(m.wire, m.plan.asText(x, http.TimeFormat))
 		}
 	}
 	if p.model.Payload != "" {
-		return body, nil
+		w.Header().Set("Content-Type", "application/octet-stream")
+		return b, nil
 	}
 	w.Header().Set("Content-Type", "application/json")
-	return appendJSON(nil, p, v), nil
+	return appendJSON(b, p, v), nil
 }

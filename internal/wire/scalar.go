@@ -124,26 +124,52 @@ func epoch(seconds float64) (time.Time, error) {
 	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC(), nil
 }
 
-// asText is a scalar's text form, as XML and headers have it.
-func (p *plan) asText(v reflect.Value, protocol Protocol) string {
+// asText is a scalar's text form, as headers have it.
+func (p *plan) asText(v reflect.Value, layout string) string {
+	if p.kind == text {
+		return v.String()
+	}
+	return string(p.appendText(nil, v, layout))
+}
+
+// appendText writes a scalar's text form. layout is the service's form of times.
+func (p *plan) appendText(b []byte, v reflect.Value, layout string) []byte {
 	switch p.kind {
 	case text:
-		return v.String()
+		return append(b, v.String()...)
 	case boolean:
-		return strconv.FormatBool(v.Bool())
+		return strconv.AppendBool(b, v.Bool())
 	case integer:
-		return strconv.FormatInt(v.Int(), 10)
+		return strconv.AppendInt(b, v.Int(), 10)
 	case decimal:
-		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		return strconv.AppendFloat(b, v.Float(), 'g', -1, 64)
 	case timestamp:
-		t := v.Interface().(time.Time).UTC()
-		if protocol == EC2 {
-			return t.Format("2006-01-02T15:04:05.000Z")
-		}
-		return t.Format("2006-01-02T15:04:05Z")
+		return asTime(v).UTC().AppendFormat(b, layout)
 	case blob:
-		return base64.StdEncoding.EncodeToString(v.Bytes())
+		return base64.StdEncoding.AppendEncode(b, v.Bytes())
 	default:
 		panic(fmt.Sprintf("wire: %s is no scalar", p.shape))
 	}
+}
+
+// asTime is the time in a field, without copying it where it can be pointed at.
+func asTime(v reflect.Value) time.Time {
+	if v.CanAddr() {
+		return *v.Addr().Interface().(*time.Time)
+	}
+	return v.Interface().(time.Time)
+}
+
+// The services' forms of times in XML.
+const (
+	toTheSecond = "2006-01-02T15:04:05Z"
+	toTheMilli  = "2006-01-02T15:04:05.000Z"
+)
+
+// timeLayout is how the service writes times in XML.
+func (s *Service) timeLayout() string {
+	if s.Protocol() == EC2 || s.name == "autoscaling" {
+		return toTheMilli
+	}
+	return toTheSecond
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -24,31 +25,34 @@ func (s *Service) buildUnion(p *plan, building map[planKey]*plan) {
 			continue
 		}
 		f, _ := t.FieldByName("Value")
-		p.byName[or(m.Wire, m.Name)] = len(p.members)
-		p.members = append(p.members, member{
+		p.add(member{
 			Member: m, field: f.Index[0], plan: s.build(planKey{m.Shape, m.Time, f.Type}, building),
-			wire: or(m.Wire, m.Name), query: s.queryName(m, s.table.Shape(m.Shape)), union: t,
+			wire: cmp.Or(m.Wire, m.Name), query: s.queryName(m, s.table.Shape(m.Shape)), lower: lowerFirst(m.Name), union: t,
 		})
 	}
 }
 
-// union fills in the member of a union that a request has.
-func (q queryReader) union(p *plan, n *node, v reflect.Value, path string) error {
-	if len(n.children) != 1 {
-		return q.malformed(path, "")
-	}
-	for i := range p.members {
-		m := &p.members[i]
-		child := n.children[m.query]
-		if child == nil {
+// union fills in the member of a union that a request has: one of them.
+func (q queryReader) union(p *plan, n node, v reflect.Value) error {
+	set := false
+	for child := range n.children {
+		i, ok := p.byQuery[child.part()]
+		if !ok {
 			continue
 		}
+		if set {
+			return q.malformed(n.name(), "")
+		}
+		set = true
+		m := &p.members[i]
 		x := reflect.New(m.union)
-		if err := q.value(m.plan, child, x.Elem().Field(m.field), join(path, m.query), m.flat); err != nil {
+		if err := q.value(m.plan, child, x.Elem().Field(m.field), m.flat); err != nil {
 			return err
 		}
 		v.Set(x)
-		return nil
 	}
-	return q.malformed(path, "")
+	if !set {
+		return q.malformed(n.name(), "")
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -34,9 +35,9 @@ type Service struct {
 	name  string
 	table *model.Service
 
-	mu         sync.Mutex // covers operations
-	operations map[string]*Operation
+	operations sync.Map // name → *Operation
 	plans      sync.Map // planKey → *plan
+	routes     func() []route
 }
 
 var (
@@ -55,7 +56,8 @@ func Lookup(signingName string) (*Service, bool) {
 	if !ok {
 		return nil, false
 	}
-	s := &Service{name: signingName, table: table, operations: make(map[string]*Operation)}
+	s := &Service{name: signingName, table: table}
+	s.routes = sync.OnceValue(s.makeRoutes)
 	services[signingName] = s
 	return s, true
 }
@@ -76,18 +78,15 @@ func (s *Service) Operations() []string {
 
 // Operation returns an operation by its name.
 func (s *Service) Operation(name string) (*Operation, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o, ok := s.operations[name]; ok {
-		return o, true
+	if o, ok := s.operations.Load(name); ok {
+		return o.(*Operation), true
 	}
 	m, ok := s.table.Operation(name)
 	if !ok {
 		return nil, false
 	}
-	o := &Operation{service: s, name: name, model: m}
-	s.operations[name] = o
-	return o, true
+	o, _ := s.operations.LoadOrStore(strings.Clone(name), &Operation{service: s, name: strings.Clone(name), model: m})
+	return o.(*Operation), true
 }
 
 // Operation is one operation's model.
@@ -115,9 +114,12 @@ type plan struct {
 	members []member     // of a structure; those that the Go type has
 	elem    *plan        // of a list, and a map's values
 	key     *plan
-	time    string // timestamp format of the reference, if it says
-	byName  map[string]int
-	pattern func() (matcher, bool) // compiled when first needed
+	time    string         // timestamp format of the reference, if it says
+	byName  map[string]int // of a structure's members, by their names in JSON
+	byQuery map[string]int // and in query requests
+	// unseen are the members' names in query requests that the Go type has not.
+	unseen  []string
+	pattern func() matcher // compiled when first needed
 }
 
 type kind int
@@ -140,9 +142,10 @@ type member struct {
 	field    int
 	plan     *plan
 	required bool
-	// query is the name in query requests, wire the one in JSON and XML.
-	query, wire string
-	flat        bool
+	// query is the name in query requests, wire the one in JSON and XML, lower
+	// the one in events and in what validation says.
+	query, wire, lower string
+	flat               bool
 	// union is the struct that stands for the member, where its shape is a union.
 	union reflect.Type
 }
@@ -191,7 +194,7 @@ func (s *Service) build(key planKey, building map[planKey]*plan) *plan {
 		p.typ, p.pointer = p.typ.Elem(), true
 	}
 	if m.Pattern != "" {
-		p.pattern = sync.OnceValues(func() (matcher, bool) { return compilePattern(m.Pattern) })
+		p.pattern = sync.OnceValue(func() matcher { return compilePattern(m.Pattern) })
 	}
 	switch k {
 	case structure:
@@ -207,28 +210,36 @@ func (s *Service) build(key planKey, building map[planKey]*plan) *plan {
 
 func (s *Service) buildMembers(p *plan, building map[planKey]*plan) {
 	p.byName = make(map[string]int, len(p.model.Members))
+	p.byQuery = make(map[string]int, len(p.model.Members))
 	if p.typ.Kind() != reflect.Struct {
 		s.buildUnion(p, building)
 		return
 	}
 	for _, m := range p.model.Members {
+		target := s.table.Shape(m.Shape)
 		f, ok := p.typ.FieldByName(goName(m.Name))
 		if !ok {
-			// The model is newer than the SDK: what the SDK has not cannot be said.
+			// Some the SDK fills in by itself and shows to nobody.
+			p.unseen = append(p.unseen, s.queryName(m, target))
 			continue
 		}
-		target := s.table.Shape(m.Shape)
-		x := member{
+		p.add(member{
 			Member: m, field: f.Index[0],
 			plan:     s.build(planKey{m.Shape, m.Time, f.Type}, building),
 			required: slices.Contains(p.model.Required, m.Name),
 			wire:     cmp.Or(m.Wire, m.Name),
+			query:    s.queryName(m, target),
+			lower:    lowerFirst(m.Name),
 			flat:     m.Flattened || target.Flattened || s.Protocol() == EC2,
-		}
-		x.query = s.queryName(m, target)
-		p.byName[x.wire] = len(p.members)
-		p.members = append(p.members, x)
+		})
 	}
+}
+
+// add gives a structure one more member.
+func (p *plan) add(m member) {
+	p.byName[m.wire] = len(p.members)
+	p.byQuery[m.query] = len(p.members)
+	p.members = append(p.members, m)
 }
 
 // queryName is a member's name in a query request (Smithy, "AWS EC2 query

@@ -2,17 +2,16 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 )
 
 // appendEpoch writes a time as seconds, with milliseconds if it has some.
 func appendEpoch(b []byte, v reflect.Value) []byte {
-	ms := v.Interface().(time.Time).UnixMilli()
-	return appendMilli(b, ms)
+	return appendMilli(b, asTime(v).UnixMilli())
 }
 
 func sortedMapKeys(v reflect.Value) []reflect.Value {
@@ -23,8 +22,8 @@ func sortedMapKeys(v reflect.Value) []reflect.Value {
 
 // xmlWriter writes an answer's members for EC2 query or AWS query.
 type xmlWriter struct {
-	b        []byte
-	protocol Protocol
+	b      []byte
+	layout string // of times
 }
 
 func (w *xmlWriter) open(name string)  { w.b = append(append(append(w.b, '<'), name...), '>') }
@@ -32,7 +31,7 @@ func (w *xmlWriter) close(name string) { w.b = append(append(append(w.b, '<', '/
 func (w *xmlWriter) empty(name string) { w.b = append(append(append(w.b, '<'), name...), '/', '>') }
 
 func (w *xmlWriter) text(s string) {
-	if !strings.ContainsAny(s, "<>&\"'\r\n\t") && isPlain(s) {
+	if isPlain(s) {
 		w.b = append(w.b, s...)
 		return
 	}
@@ -43,10 +42,11 @@ func (w *xmlWriter) text(s string) {
 	w.b = append(w.b, buf.Bytes()...)
 }
 
-// isPlain reports whether a string is printable ASCII.
+// isPlain reports whether a string is printable ASCII and has nothing to escape.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
+		switch c := s[i]; {
+		case c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'':
 			return false
 		}
 	}
@@ -77,15 +77,19 @@ func (w *xmlWriter) value(p *plan, v reflect.Value, name string, flat bool) {
 		w.mapping(p, v, name, flat)
 	default:
 		w.open(name)
-		w.text(p.asText(v, w.protocol))
+		if p.kind == text {
+			w.text(v.String())
+		} else {
+			w.b = p.appendText(w.b, v, w.layout) // nothing to escape
+		}
 		w.close(name)
 	}
 }
 
 func (w *xmlWriter) list(p *plan, v reflect.Value, name string, flat bool) {
-	item := or(p.model.Member.Wire, "member")
+	item := cmp.Or(p.model.Member.Wire, "member")
 	if flat {
-		item = or(p.model.Member.Wire, name)
+		item = cmp.Or(p.model.Member.Wire, name)
 	} else {
 		if v.Len() == 0 {
 			w.empty(name)
@@ -114,9 +118,9 @@ func (w *xmlWriter) mapping(p *plan, v reflect.Value, name string, flat bool) {
 	}
 	for _, k := range sortedMapKeys(v) {
 		w.open(entry)
-		w.value(p.key, k, or(p.model.Key.Wire, "key"), false)
+		w.value(p.key, k, cmp.Or(p.model.Key.Wire, "key"), false)
 		if x, ok := p.elem.value(v.MapIndex(k)); ok || x.Kind() == reflect.String {
-			w.value(p.elem, x, or(p.model.Value.Wire, "value"), false)
+			w.value(p.elem, x, cmp.Or(p.model.Value.Wire, "value"), false)
 		}
 		w.close(entry)
 	}
