@@ -109,9 +109,12 @@ func (o *Operation) encodeQuery(b []byte, p *plan, v reflect.Value, requestID st
 	return w.b
 }
 
-// readBlob gives the bytes of a blob, read to the end where the SDK streams.
+// readBlob gives the bytes of a blob, read to the end and closed where the SDK streams.
 func readBlob(v reflect.Value) ([]byte, error) {
 	if r, ok := reflect.TypeAssert[io.Reader](v); ok {
+		if c, ok := r.(io.Closer); ok {
+			defer c.Close()
+		}
 		return io.ReadAll(r)
 	}
 	return v.Bytes(), nil

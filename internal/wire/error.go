@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/keyturn/keyturn/internal/wire/model"
 )
 
 // Error is an AWS error that the wire itself finds.
@@ -184,34 +186,47 @@ func (s *Service) writeJSONError(w http.ResponseWriter, status int, code, messag
 		b = appendJSONString(b, code)
 		b = append(b, ',')
 	}
+	m, modelled := s.table.Error(code)
+	var shape model.Shape
+	if modelled {
+		shape = s.table.Shape(m.Shape)
+	}
 	if message != "" {
-		name := `"message":`
-		if s.Protocol() == JSON && (code == "AccessDeniedException" || code == "SerializationException") {
-			name = `"Message":` // the framework's own errors, not the model's
-		}
-		b = append(b, name...)
+		b = append(append(append(b, '"'), s.messageName(code, shape)...), `":`...)
 		b = appendJSONString(b, message)
 		b = append(b, ',')
 	}
-	b = s.appendErrorMembers(b, code, e)
+	if modelled && e != nil {
+		b = s.appendErrorMembers(b, m.Shape, e)
+	}
 	if last := len(b) - 1; b[last] == ',' {
 		b = b[:last]
 	}
 	send(w, status, append(b, '}'))
 }
 
-// appendErrorMembers adds what a modelled exception has beside its message.
-func (s *Service) appendErrorMembers(b []byte, code string, e smithy.APIError) []byte {
-	m, ok := s.table.Error(code)
-	if !ok || e == nil {
-		return b
+// messageName is what the message of an error is called: the model knows, and
+// the services' framework has a way of its own.
+func (s *Service) messageName(code string, shape model.Shape) string {
+	for _, m := range shape.Members {
+		if strings.EqualFold(m.Name, "message") {
+			return m.Name
+		}
 	}
+	if s.Protocol() == JSON && (code == "AccessDeniedException" || code == "SerializationException") {
+		return "Message"
+	}
+	return "message"
+}
+
+// appendErrorMembers adds what a modelled exception has beside its message.
+func (s *Service) appendErrorMembers(b []byte, shape string, e smithy.APIError) []byte {
 	v := reflect.ValueOf(e)
-	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct || v.Elem().Type().Name() != m.Shape {
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct || v.Elem().Type().Name() != shape {
 		return b
 	}
 	v = v.Elem()
-	p := s.plan(m.Shape, "", v.Type())
+	p := s.plan(shape, "", v.Type())
 	for i := range p.members {
 		x, ok := p.members[i].plan.value(v.Field(p.members[i].field))
 		if !ok || strings.EqualFold(p.members[i].Name, "message") {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -187,7 +186,12 @@ func jsonMapping(p *plan, raw any, v reflect.Value) error {
 		return p.mismatch(raw)
 	}
 	m := reflect.MakeMapWithSize(p.typ, len(object))
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the same request gets the same error
+	for _, name := range names {
 		if object[name] == nil {
 			continue
 		}

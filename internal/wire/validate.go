@@ -141,7 +141,7 @@ func (c *checker) value(p *plan, v reflect.Value) {
 	case structure:
 		c.structure(p, v)
 	case list:
-		c.length(p, v.Len(), func() string { return p.show(v) })
+		c.length(p, v, v.Len())
 		for i := range v.Len() {
 			// An item is there even if it is the empty text.
 			if x, ok := p.elem.value(v.Index(i)); ok || x.Kind() == reflect.String {
@@ -153,10 +153,10 @@ func (c *checker) value(p *plan, v reflect.Value) {
 	case mapping:
 		c.mapping(p, v)
 	case text:
-		c.text(p, v.String())
+		c.text(p, v)
 	case blob:
 		if v.Kind() == reflect.Slice {
-			c.length(p, v.Len(), func() string { return p.show(v) })
+			c.length(p, v, v.Len())
 		}
 	case integer:
 		c.number(p, float64(v.Int()))
@@ -166,7 +166,7 @@ func (c *checker) value(p *plan, v reflect.Value) {
 }
 
 func (c *checker) mapping(p *plan, v reflect.Value) {
-	c.length(p, v.Len(), func() string { return p.show(v) })
+	c.length(p, v, v.Len())
 	for _, k := range sortedMapKeys(v) {
 		c.value(p.key, k)
 		x, ok := p.elem.value(v.MapIndex(k))
@@ -179,10 +179,10 @@ func (c *checker) mapping(p *plan, v reflect.Value) {
 	}
 }
 
-func (c *checker) text(p *plan, s string) {
-	m := &p.model
+func (c *checker) text(p *plan, v reflect.Value) {
+	m, s := &p.model, v.String()
 	if m.Min != nil || m.Max != nil {
-		c.length(p, utf8.RuneCountInString(s), func() string { return s })
+		c.length(p, v, utf8.RuneCountInString(s))
 	}
 	if m.Pattern != "" && !p.pattern().MatchString(s) {
 		c.fail(violation{
@@ -196,9 +196,9 @@ func (c *checker) text(p *plan, s string) {
 	}
 }
 
-func (c *checker) length(p *plan, n int, show func() string) {
+func (c *checker) length(p *plan, v reflect.Value, n int) {
 	if rule := bounds(&p.model, float64(n), "length"); rule != "" {
-		c.fail(violation{value: show(), secret: p.model.Sensitive, rule: rule})
+		c.fail(violation{value: p.show(v), secret: p.model.Sensitive, rule: rule})
 	}
 }
 
