@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"cmp"
 	"fmt"
 	"io"
@@ -112,10 +113,11 @@ func (o *Operation) encodeQuery(b []byte, p *plan, v reflect.Value, requestID st
 // readBlob gives the bytes of a blob, read to the end and closed where the SDK streams.
 func readBlob(v reflect.Value) ([]byte, error) {
 	if r, ok := reflect.TypeAssert[io.Reader](v); ok {
+		b, err := io.ReadAll(r)
 		if c, ok := r.(io.Closer); ok {
-			defer c.Close()
+			err = errors.Join(err, c.Close())
 		}
-		return io.ReadAll(r)
+		return b, err
 	}
 	return v.Bytes(), nil
 }

@@ -15,7 +15,7 @@ func (s *Service) ownWords(member, pattern string) string {
 	if s.name != "iam" {
 		return ""
 	}
-	rule := ""
+	var rule string
 	switch {
 	case pattern == iamName:
 		rule = "It must contain only alphanumeric characters and/or the following: +=,.@_-"

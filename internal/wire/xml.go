@@ -45,8 +45,7 @@ func (w *xmlWriter) text(s string) {
 // isPlain reports whether a string is printable ASCII and has nothing to escape.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'':
+		if c := s[i]; c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'' {
 			return false
 		}
 	}
