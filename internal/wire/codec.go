@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"errors"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"

@@ -89,14 +89,19 @@ func (o *Operation) encodeREST(b []byte, w http.ResponseWriter, p *plan, v refle
 		}
 		b = append(b, raw...)
 	}
+	inBody := len(p.members) == 0
 	for i := range p.members {
 		m := &p.members[i]
+		inBody = inBody || m.Location == ""
 		if x, ok := m.plan.value(v.Field(m.field)); ok && m.Location == "header" {
 			w.Header().Set(m.wire, m.plan.asText(x, http.TimeFormat))
 		}
 	}
 	if p.model.Payload != "" {
 		w.Header().Set("Content-Type", "application/octet-stream")
+		return b, nil
+	}
+	if !inBody {
 		return b, nil
 	}
 	w.Header().Set("Content-Type", "application/json")
