@@ -263,19 +263,6 @@ func goName(name string) string {
 	return string(name[0]-'a'+'A') + name[1:]
 }
 
-// Bind makes the plans of the operation's types ahead of the first request. out
-// may be nil.
-func (o *Operation) Bind(in, out reflect.Type) error {
-	if in.Kind() != reflect.Struct {
-		return fmt.Errorf("wire: %s takes %s, which is no struct", o.name, in)
-	}
-	o.inputPlan(in)
-	if out != nil {
-		o.outputPlan(out)
-	}
-	return nil
-}
-
 func (o *Operation) inputPlan(t reflect.Type) *plan {
 	if p := o.in.Load(); p != nil && p.typ == t {
 		return p

@@ -149,11 +149,19 @@ func (s *Service) Error(code string) (e Error, ok bool) {
 }
 
 // Operations yields the names of all operations, sorted.
-func (s *Service) Operations() iter.Seq[string] {
+func (s *Service) Operations() iter.Seq[string] { return s.keys("o:") }
+
+// Shapes yields the names of all shapes, sorted.
+func (s *Service) Shapes() iter.Seq[string] { return s.keys("s:") }
+
+// Errors yields the codes of all modelled errors, sorted.
+func (s *Service) Errors() iter.Seq[string] { return s.keys("e:") }
+
+func (s *Service) keys(prefix string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line := range strings.SplitSeq(s.text, "\n") {
 			key, _, _ := strings.Cut(line, "\t")
-			if name, ok := strings.CutPrefix(key, "o:"); ok && !yield(name) {
+			if name, ok := strings.CutPrefix(key, prefix); ok && !yield(name) {
 				return
 			}
 		}
