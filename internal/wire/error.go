@@ -84,6 +84,7 @@ var statuses = map[string]int{
 	"MissingAuthenticationToken": http.StatusForbidden,
 	"DryRunOperation":            http.StatusPreconditionFailed,
 	"DryRunOperationException":   http.StatusPreconditionFailed,
+	"IdempotentCallInProgress":   http.StatusInternalServerError,
 	"InternalError":              http.StatusInternalServerError,
 	"InternalFailure":            http.StatusInternalServerError,
 	"KMSInternalException":       http.StatusInternalServerError,

@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -218,32 +217,4 @@ func TestErrors(t *testing.T) {
 	if e := new(kmstypes.NotFoundException); !errors.As(err, &e) || e.ErrorMessage() != text {
 		t.Errorf("the SDK reads a modelled exception as %v", err)
 	}
-}
-
-// FuzzDecode: whatever comes is decoded or refused in words of AWS.
-func FuzzDecode(f *testing.F) {
-	f.Add("ec2", "Action=RunInstances&BlockDeviceMapping.1.Ebs.VolumeSize=8&Version=2016-11-15")
-	f.Add("iam", "Action=CreateUser&Tags.member.1.Key=a&Tags.member.1.Value=b&Version=2010-05-08")
-	f.Add("kms", `{"KeyId":"x","Plaintext":"c2VjcmV0","EncryptionContext":{"a":"b"}}`)
-	operations := map[string]string{"ec2": "RunInstances", "iam": "CreateUser", "kms": "Encrypt"}
-	f.Fuzz(func(t *testing.T, service, body string) {
-		name, ok := operations[service]
-		if !ok {
-			return
-		}
-		_, inType, _, _ := method(sdkClients(new(transport))[service], name)
-		model, _ := wire.Lookup(service)
-		o, _ := model.Operation(name)
-		in := reflect.New(inType)
-		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(nil))
-		err := o.Decode(r, []byte(body), in.Interface())
-		var e smithy.APIError
-		if err != nil && !errors.As(err, &e) {
-			t.Errorf("%v is no error of AWS's", err)
-		}
-		if err == nil {
-			_ = o.Validate(in.Interface())
-			_ = o.EventParameters(in.Interface())
-		}
-	})
 }
