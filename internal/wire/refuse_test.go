@@ -78,7 +78,7 @@ func TestRoute(t *testing.T) {
 			t.Parallel()
 			model, _ := wire.Lookup(v.service)
 			o, err := model.Route(v.r, []byte(v.body))
-			got := ""
+			var got string
 			if err != nil {
 				got = codeAndMessage(err)
 			} else {
