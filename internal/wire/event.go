@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// hidden stands in an event for a secret parameter, as CloudTrail has it.
-const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
+// What stands in an event for a secret parameter, as CloudTrail has it.
+const (
+	hidden  = "HIDDEN_DUE_TO_SECURITY_REASONS"
+	removed = "<sensitiveDataRemoved>" // by EC2
+)
 
 // secrets never stand in an event, whether or not the model calls them sensitive.
 var secrets = map[string]bool{
@@ -77,12 +80,16 @@ func (o *Operation) eventMembers(p *plan, v reflect.Value, namer eventNamer) map
 }
 
 func (o *Operation) requestMember(m *member, v reflect.Value) (string, any) {
-	name := lowerFirst(m.Name)
+	name := m.lower
 	if secrets[name] || m.plan.model.Sensitive {
-		if m.plan.kind != text {
+		switch {
+		case m.plan.kind != text:
 			return name, nil
+		case o.service.Protocol() == EC2:
+			return name, removed
+		default:
+			return name, hidden
 		}
-		return name, hidden
 	}
 	if o.service.Protocol() == EC2 {
 		if m.plan.kind == list {
@@ -94,11 +101,11 @@ func (o *Operation) requestMember(m *member, v reflect.Value) (string, any) {
 }
 
 func (o *Operation) responseMember(m *member, v reflect.Value) (string, any) {
-	name := lowerFirst(m.Name)
+	name := m.lower
 	if o.service.Protocol() == EC2 {
 		name = m.wire
 	}
-	if secrets[lowerFirst(m.Name)] || m.plan.model.Sensitive {
+	if secrets[m.lower] || m.plan.model.Sensitive {
 		return name, nil
 	}
 	if o.service.Protocol() == EC2 && m.plan.kind == list {
@@ -227,6 +234,9 @@ func (o *Operation) eventItems(p *plan, v reflect.Value, namer eventNamer) []any
 const eventTime = "Jan 2, 2006, 3:04:05 PM"
 
 func (o *Operation) eventValue(p *plan, v reflect.Value, namer eventNamer) any {
+	if p.model.Sensitive {
+		return nil // an item of a list or map: members were looked at before
+	}
 	switch p.kind {
 	case structure:
 		if m := o.eventMembers(p, v, namer); m != nil {

@@ -3,10 +3,13 @@ package wire_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -16,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keyturn/keyturn/internal/wire"
+	"github.com/keyturn/keyturn/internal/wire/model"
 )
 
 // TestEventForms: parameters and answers as CloudTrail shows them (CloudTrail
@@ -77,6 +81,37 @@ func TestEventForms(t *testing.T) {
 			`{"grantId":"g"}`,
 		},
 		{
+			"user data is removed", "ec2", "RunInstances",
+			&ec2.RunInstancesInput{ImageId: aws.String("ami-1"), UserData: aws.String("c2VjcmV0")}, &ec2.RunInstancesOutput{},
+			`{"imageId":"ami-1","userData":"\u003csensitiveDataRemoved\u003e"}`, `null`,
+		},
+		{
+			"a password is hidden", "iam", "ChangePassword",
+			&iam.ChangePasswordInput{OldPassword: aws.String("a"), NewPassword: aws.String("b")}, &iam.ChangePasswordOutput{},
+			`{"newPassword":"HIDDEN_DUE_TO_SECURITY_REASONS","oldPassword":"HIDDEN_DUE_TO_SECURITY_REASONS"}`, `null`,
+		},
+		{
+			"a plaintext and its ciphertext are not there", "kms", "Encrypt",
+			&kms.EncryptInput{KeyId: aws.String("k"), Plaintext: []byte("secret"), EncryptionContext: map[string]string{"a": "b"}},
+			&kms.EncryptOutput{CiphertextBlob: []byte("blob"), KeyId: aws.String("k")},
+			`{"encryptionContext":{"a":"b"},"keyId":"k"}`, `{"keyId":"k"}`,
+		},
+		{
+			"what a Describe request leaves out is an empty set", "ec2", "DescribeImages",
+			&ec2.DescribeImagesInput{Owners: []string{"self"}, IncludeDeprecated: aws.Bool(true)}, &ec2.DescribeImagesOutput{},
+			`{"executableBySet":{},"filterSet":{},"imagesSet":{},"includeDeprecated":true,"ownersSet":{"items":[{"owner":"self"}]}}`, `null`,
+		},
+		{
+			"times of EC2 count milliseconds, the others' are words", "ec2", "DescribeSpotPriceHistory",
+			&ec2.DescribeSpotPriceHistoryInput{StartTime: aws.Time(time.UnixMilli(1700000000123))}, &ec2.DescribeSpotPriceHistoryOutput{},
+			`{"filterSet":{},"instanceTypeSet":{},"productDescriptionSet":{},"startTime":1700000000123}`, `null`,
+		},
+		{
+			"times in words", "cloudtrail", "LookupEvents",
+			&cloudtrail.LookupEventsInput{StartTime: aws.Time(time.Unix(1700000000, 0))}, &cloudtrail.LookupEventsOutput{},
+			`{"startTime":"Nov 14, 2023, 10:13:20 PM"}`, `null`,
+		},
+		{
 			"no secret of an access key", "iam", "CreateAccessKey",
 			&iam.CreateAccessKeyInput{UserName: aws.String("test")},
 			&iam.CreateAccessKeyOutput{AccessKey: &iamtypes.AccessKey{AccessKeyId: aws.String("AKIA"), SecretAccessKey: aws.String("secret"), UserName: aws.String("test"), Status: "Active"}},
@@ -104,7 +139,34 @@ func TestEventForms(t *testing.T) {
 	}
 }
 
-// secretNames are members that hold secrets in any service.
+// secretsOf are the members that the model calls sensitive: CreateUser.Password.
+func secretsOf(t *testing.T, service string) map[string]bool {
+	t.Helper()
+	table, ok := model.Load(service)
+	if !ok {
+		t.Fatalf("no table of %s", service)
+	}
+	names := make(map[string]bool)
+	for shape := range table.Shapes() {
+		for _, m := range table.Shape(shape).Members {
+			if s := table.Shape(m.Shape); s.Sensitive && s.Type == "string" {
+				names[bareName(shape)+"."+strings.ToUpper(m.Name[:1])+m.Name[1:]] = true
+			}
+		}
+	}
+	return names
+}
+
+// bareName is a type's name without what the model and the SDK each add to those
+// of inputs and outputs.
+func bareName(s string) string {
+	for _, suffix := range []string{"Request", "Input", "Response", "Result", "Output"} {
+		s = strings.TrimSuffix(s, suffix)
+	}
+	return s
+}
+
+// secretNames are members that hold secrets in any service, whatever the model says.
 var secretNames = []string{"SecretAccessKey", "SessionToken", "GrantToken", "Plaintext", "KeyMaterial", "PrivateKey", "Password", "PrivateKeyPlaintext"}
 
 // TestNoSecretInAnyEvent fills the secrets of every operation's input and output
@@ -114,6 +176,7 @@ func TestNoSecretInAnyEvent(t *testing.T) {
 	const mark = "the-secret-itself"
 	for service, client := range sdkClients(new(transport)) {
 		model, _ := wire.Lookup(service)
+		names := secretsOf(t, service)
 		for _, name := range model.Operations() {
 			_, inType, outType, ok := method(client, name)
 			if !ok {
@@ -123,7 +186,7 @@ func TestNoSecretInAnyEvent(t *testing.T) {
 			in, out := reflect.New(inType), reflect.New(outType)
 			for _, v := range []reflect.Value{in, out} {
 				(&filler{}).fill(v.Elem(), 5)
-				markSecrets(v.Elem(), mark)
+				markSecrets(v.Elem(), names, mark)
 			}
 			raw, err := json.Marshal([]any{o.EventParameters(in.Interface()), o.EventResponse(out.Interface())})
 			if err != nil {
@@ -136,16 +199,16 @@ func TestNoSecretInAnyEvent(t *testing.T) {
 	}
 }
 
-// markSecrets sets every member that holds a secret.
-func markSecrets(v reflect.Value, mark string) {
+// markSecrets sets every member that is a secret.
+func markSecrets(v reflect.Value, names map[string]bool, mark string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			markSecrets(v.Elem(), mark)
+			markSecrets(v.Elem(), names, mark)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			markSecrets(v.Index(i), mark)
+			markSecrets(v.Index(i), names, mark)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -153,12 +216,11 @@ func markSecrets(v reflect.Value, mark string) {
 			if !f.CanSet() {
 				continue
 			}
-			for _, name := range secretNames {
-				if v.Type().Field(i).Name == name && f.Type() == reflect.TypeFor[*string]() {
-					f.Set(reflect.ValueOf(&mark))
-				}
+			name := v.Type().Field(i).Name
+			if f.Type() == reflect.TypeFor[*string]() && (names[bareName(v.Type().Name())+"."+name] || slices.Contains(secretNames, name)) {
+				f.Set(reflect.ValueOf(&mark))
 			}
-			markSecrets(f, mark)
+			markSecrets(f, names, mark)
 		}
 	}
 }
