@@ -5,8 +5,10 @@
 // It is never read as a whole: a line is found by bisection and decoded when it
 // is first needed, so that a program starts without paying for EC2's 4,000
 // shapes. The tables are cut out of botocore's models (Apache License 2.0) by
-// the generate command.
+// the generate command: KEYTURN_MODELS=DIR go generate, where DIR holds them.
 package model
+
+//go:generate go run ./generate -models ${KEYTURN_MODELS} -out tables
 
 import (
 	_ "embed" // the tables
