@@ -59,23 +59,34 @@ func fuzzDecode(t *testing.T, service string, n uint8, url, body string) {
 	if _, err := invoke(call, in); !errors.Is(err, errCaptured) {
 		return // the SDK's own checks are stricter here
 	}
-	sent := string(network.body)
-	again := reflect.New(inType)
-	if err := o.Decode(network.request, []byte(sent), again.Interface()); err != nil {
-		t.Fatalf("what was read and sent again is refused: %v\n%s", err, sent)
-	}
-	if _, err := invoke(call, again); !errors.Is(err, errCaptured) {
-		t.Fatalf("what was read, sent and read again cannot be sent: %v\n%s", err, sent)
-	}
-	if d := cmp.Diff(sorted("\n"+sent), sorted("\n"+string(network.body))); d != "" {
+	// An empty structure in a list is read but cannot be sent: what is sent first
+	// may number the rest anew, and from then on nothing changes.
+	first := resend(t, o, call, inType, network)
+	second := resend(t, o, call, inType, network)
+	if d := cmp.Diff(sorted("\n"+first), sorted("\n"+second)); d != "" {
 		t.Errorf("(-sent +sent again):\n%s", d)
 	}
+}
+
+// resend reads what the SDK sent last and has the SDK send it again.
+func resend(t *testing.T, o *wire.Operation, call reflect.Value, inType reflect.Type, network *transport) string {
+	t.Helper()
+	sent := string(network.body)
+	in := reflect.New(inType)
+	if err := o.Decode(network.request, []byte(sent), in.Interface()); err != nil {
+		t.Fatalf("what was read and sent again is refused: %v\n%s", err, sent)
+	}
+	if _, err := invoke(call, in); !errors.Is(err, errCaptured) {
+		t.Fatalf("what was read, sent and read again cannot be sent: %v\n%s", err, sent)
+	}
+	return string(network.body)
 }
 
 func FuzzEC2(f *testing.F) {
 	f.Add(uint8(0), "Action=RunInstances&BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda&BlockDeviceMapping.1.Ebs.VolumeSize=8&MinCount=1&MaxCount=1&ImageId=ami-1&Version=2016-11-15")
 	f.Add(uint8(1), "Filter.2.Name=a&Filter.2.Value.1=b&Filter.10.Name=c&InstanceId.1=i-1&DryRun=true")
 	f.Add(uint8(2), "IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0%2F0&IpPermissions.1.FromPort=-1")
+	f.Add(uint8(1), "Filter.2.Name&&Filter.0")
 	f.Add(uint8(3), "StartTime=2026-11-23T00%3A00%3A00Z&EndTime=1700000000.5&MaxResults=5")
 	f.Fuzz(func(t *testing.T, n uint8, body string) { fuzzDecode(t, "ec2", n, "", body) })
 }
