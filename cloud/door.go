@@ -26,7 +26,7 @@ var errRolledBack = errors.New("cloud: dry run, nothing is kept")
 // transaction with its event.
 func (c *Cloud) dispatch(call *api.Call, op *operation, in any) (any, error) {
 	call.DryRun = dryRun(op, in)
-	var p *passage
+	p := &passage{cloud: c} // if it never comes to an attempt
 	var out any
 	attempt := func(tx store.Tx) error {
 		p = &passage{cloud: c}
@@ -53,6 +53,9 @@ func (c *Cloud) dispatch(call *api.Call, op *operation, in any) (any, error) {
 	if errors.Is(err, errRolledBack) || call.DryRun && errors.Is(err, api.ErrDryRun) {
 		err = dryRunDone(op)
 		p.events[len(p.events)-1].fail(err)
+	}
+	if err != nil {
+		p.lost(err)
 	}
 	if op.Reads() || err != nil {
 		// Nothing of this is in the store: the trail is written by itself.
@@ -85,6 +88,13 @@ func (c *Cloud) perform(call *api.Call, op *operation, in any) (any, error) {
 		return nil, err
 	}
 	return op.Do(call, in)
+}
+
+// lost marks a call that was carried out and could not be kept.
+func (p *passage) lost(err error) {
+	if n := len(p.events); n > 0 && p.events[n-1].ErrorCode == "" {
+		p.events[n-1].fail(err)
+	}
 }
 
 // Invoke carries out a call that a service makes in the course of another.

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/aws/smithy-go"
@@ -111,6 +112,14 @@ func dryRunDone(op *operation) error {
 	}
 	return &statusError{http.StatusPreconditionFailed, "DryRunOperationException", "The request would have succeeded, but the DryRun option is set."}
 }
+
+// panicError is a panic that was caught. What it says is for the log alone.
+type panicError struct {
+	cause any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.cause, e.stack) }
 
 // describeError gives an error's AWS code and HTTP status, as far as known here.
 func describeError(err error) (code string, status int) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,16 @@ import (
 type task struct {
 	service string
 	do      func(*api.Call, json.RawMessage) error
+}
+
+// run carries a task out. One that panics has failed: it is nobody else's end.
+func (t task) run(call *api.Call, payload json.RawMessage) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &panicError{cause: cause, stack: debug.Stack()}
+		}
+	}()
+	return t.do(call, payload)
 }
 
 // taskRow is one task in the store. It carries everything of the call that
@@ -167,7 +178,7 @@ func (s *scheduler) do(ctx context.Context, row taskRow) error {
 			if err := s.remove(tx, row); err != nil {
 				return err
 			}
-			if err := t.do(s.call(ctx, tx, p, t, row), row.Payload); err != nil {
+			if err := t.run(s.call(ctx, tx, p, t, row), row.Payload); err != nil {
 				return err
 			}
 			return s.cloud.recorder.write(tx, p.events)

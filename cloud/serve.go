@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"strings"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -27,14 +28,14 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		model := guessService(r, nil)
-		code := "RequestEntityTooLarge"
-		if tooLarge := new(http.MaxBytesError); !errors.As(err, &tooLarge) {
-			code = "RequestTimeout"
+		refused := &statusError{status: http.StatusBadRequest, code: "IncompleteBody", message: "The request body ended before it was whole."}
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			refused = &statusError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge", message: "The request body exceeds the maximum size."}
 		}
-		model.EncodeError(w, &statusError{status: http.StatusRequestEntityTooLarge, code: code, message: "Request body exceeded the maximum size, or ended before it was whole."}, requestID)
+		model.EncodeError(w, refused, requestID)
 		return
 	}
-	model, out, op, err := c.serve(r, body, requestID)
+	model, out, op, err := c.serveSafely(r, body, requestID)
 	if err == nil {
 		err = op.wire.Encode(w, out, requestID)
 		if err == nil {
@@ -43,6 +44,17 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.logInternal(r, op, requestID, err)
 	model.EncodeError(w, err, requestID)
+}
+
+// serveSafely is serve, with a panic as the internal failure that it is: the
+// client gets an answer, and the log the place.
+func (c *Cloud) serveSafely(r *http.Request, body []byte, requestID string) (model *wire.Service, out any, op *operation, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			model, out, op, err = guessService(r, body), nil, nil, &panicError{cause: cause, stack: debug.Stack()}
+		}
+	}()
+	return c.serve(r, body, requestID)
 }
 
 // serve carries a request as far as it goes and returns the service in whose
