@@ -21,6 +21,14 @@ import (
 	"github.com/keyturn/keyturn/internal/sts"
 )
 
+// What the door asks of IAM and STS, and EC2 of IAM.
+var (
+	_ api.Credentials      = (*iam.Service)(nil)
+	_ api.Identities       = (*iam.Service)(nil)
+	_ api.InstanceProfiles = (*iam.Service)(nil)
+	_ api.Sessions         = (*sts.Service)(nil)
+)
+
 // open opens the store and the root key, makes the services and sees that the
 // root user can sign in.
 func (c *Cloud) open() error {

@@ -131,13 +131,6 @@ func NoAuthorization[In, Out any](name string, do func(*Call, *In) (*Out, error)
 	return op
 }
 
-// On is the descriptor of an action whose resource is an ARN out of the input.
-func On[In any](action string, resource func(*Call, *In) string) Authorize[In] {
-	return func(c *Call, in *In) ([]Need, error) {
-		return []Need{{Action: action, Resource: resource(c, in)}}, nil
-	}
-}
-
 // Anywhere is the descriptor of an action without a resource type.
 func Anywhere[In any](action string) Authorize[In] {
 	return func(*Call, *In) ([]Need, error) {

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
-	"github.com/keyturn/keyturn/internal/store"
 )
 
 // rotateKeyTask makes a key's next material when its period is over.
@@ -151,19 +149,10 @@ func (s *Service) rotate(c *api.Call, t *target, how kmstypes.RotationType) erro
 // rotateKey is the end of a rotation period. A key that is not enabled rotates
 // when it is enabled again.
 func (s *Service) rotateKey(c *api.Call, raw json.RawMessage) error {
-	task, err := api.DecodePayload[keyTask](raw)
-	if err != nil {
+	t, err := scheduledKey(c, raw)
+	if err != nil || !t.found {
 		return err
 	}
-	scope := store.Scope{Account: task.Account, Region: task.Region}
-	k, err := keys.Get(c.Tx, scope, task.KeyID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	t := target{scope: scope, id: k.ID, arn: k.ARN, found: true, key: k}
 	if err := s.resumeRotation(c, &t); err != nil {
 		return err
 	}

@@ -158,35 +158,40 @@ func (s *Service) cancelKeyDeletion(c *api.Call, in *kms.CancelKeyDeletionInput)
 	return &kms.CancelKeyDeletionOutput{KeyId: aws.String(t.arn)}, t.put(c)
 }
 
-// deleteKey is the end of a key's waiting period: the key goes with everything
-// that belongs to it, and what was encrypted under it is lost. A deletion that
-// was cancelled, or cancelled and scheduled anew, is not this task's.
-func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
+// scheduledKey is the key that a task is for, not found if it is gone by now.
+func scheduledKey(c *api.Call, raw json.RawMessage) (target, error) {
 	task, err := api.DecodePayload[keyTask](raw)
 	if err != nil {
-		return err
+		return target{}, err
 	}
 	scope := store.Scope{Account: task.Account, Region: task.Region}
 	k, err := keys.Get(c.Tx, scope, task.KeyID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return target{}, nil
 	}
-	if err != nil {
+	return target{scope: scope, id: k.ID, arn: k.ARN, found: err == nil, key: k}, err
+}
+
+// deleteKey is the end of a key's waiting period: the key goes with everything
+// that belongs to it, and what was encrypted under it is lost. A deletion that
+// was cancelled, or cancelled and scheduled anew, is not this task's.
+func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
+	t, err := scheduledKey(c, raw)
+	if err != nil || !t.found {
 		return err
 	}
-	if k.State != kmstypes.KeyStatePendingDeletion || c.Now.Before(k.DeletionDate) {
+	if t.key.State != kmstypes.KeyStatePendingDeletion || c.Now.Before(t.key.DeletionDate) {
 		return nil
 	}
-	t := target{scope: scope, id: k.ID, arn: k.ARN, found: true, key: k}
 	for _, forget := range []func(*api.Call, target) error{deleteGrants, deleteAliases, s.deleteMaterials} {
 		if err := forget(c, t); err != nil {
 			return err
 		}
 	}
-	if err := policies.Delete(c.Tx, scope, k.ID); err != nil {
+	if err := policies.Delete(c.Tx, t.scope, t.id); err != nil {
 		return err
 	}
-	return keys.Delete(c.Tx, scope, k.ID)
+	return keys.Delete(c.Tx, t.scope, t.id)
 }
 
 // deleteMaterials removes what decrypts, from memory too.
