@@ -37,12 +37,7 @@ type operand interface {
 // newCondition compiles; ok is false for an operator that does not exist.
 func newCondition(name, key string, values []string, version string) (c Condition, ok bool) {
 	c = Condition{Operator: name, Key: key, Values: values, lower: strings.ToLower(key)}
-	if s, found := strings.CutPrefix(name, "ForAllValues:"); found {
-		c.set, name = forAllValues, s
-	} else if s, found := strings.CutPrefix(name, "ForAnyValue:"); found {
-		c.set, name = forAnyValue, s
-	}
-	name, c.ifExists = strings.CutSuffix(name, "IfExists")
+	c.set, name, c.ifExists = splitOperator(name)
 	if c.op, ok = operators[name]; !ok || c.op.null && (c.ifExists || c.set != singleValue) {
 		return c, false
 	}
@@ -50,6 +45,17 @@ func newCondition(name, key string, values []string, version string) (c Conditio
 		c.operands = append(c.operands, c.op.compile(v, version))
 	}
 	return c, true
+}
+
+// splitOperator takes ForAllValues:, ForAnyValue: and IfExists off an operator.
+func splitOperator(name string) (set setOperator, base string, ifExists bool) {
+	if s, found := strings.CutPrefix(name, "ForAllValues:"); found {
+		set, name = forAllValues, s
+	} else if s, found := strings.CutPrefix(name, "ForAnyValue:"); found {
+		set, name = forAnyValue, s
+	}
+	base, ifExists = strings.CutSuffix(name, "IfExists")
+	return set, base, ifExists
 }
 
 // evaluate tells whether the condition holds (IAM guide, "Conditions with

@@ -1,0 +1,240 @@
+package requestset
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+)
+
+// Request is an example of the requests in a region. Its keys are in lower case.
+type Request struct {
+	Action, Resource string
+	Keys             map[string][]string
+}
+
+// keys is a Request's context as the matcher asks for it: what is not there is
+// absent.
+type keys map[string][]string
+
+func (k keys) Get(key string) (values []string, present, unknown bool) {
+	values, present = k[key]
+	return values, present, false
+}
+
+// maxTries bounds the values that are tried for policy variables.
+const maxTries = 256
+
+// witness makes a request of a box and has the matcher itself judge it; nil if
+// none was found that does.
+func (s *question) witness(b *box) *Request {
+	fixed := make(map[string][]string)
+	for name, literals := range b.keys {
+		state := s.theory.key(name, slices.Clone(literals))
+		if state.truth != policy.Yes {
+			return nil
+		}
+		if len(state.values) > 0 {
+			fixed[name] = state.values
+		}
+	}
+	free := slices.SortedFunc(maps.Values(b.free), func(x, y literal) int { return x.free.id - y.free.id })
+	tries := 0
+	var found *Request
+	s.tryKeys(b, fixed, openKeys(b, free), func(context map[string][]string) bool {
+		tries++
+		found = s.request(b, free, context)
+		return found != nil || tries == maxTries
+	})
+	return found
+}
+
+// openKeys are the keys that compare with others and of which the box says
+// nothing else.
+func openKeys(b *box, free []literal) []string {
+	var names []string
+	for _, l := range free {
+		of := variablesOf(l.free)
+		if l.free.cond != nil {
+			of = append(of, l.free.cond.Key)
+		}
+		for _, name := range of {
+			name = strings.ToLower(name)
+			if _, said := b.keys[name]; !said && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+func variablesOf(p *proposition) []string {
+	if p.cond != nil {
+		return p.cond.Variables()
+	}
+	var names []string
+	for _, piece := range policy.ResourcePieces(p.value, p.version) {
+		if piece.Kind == policy.VariablePiece {
+			names = append(names, piece.Text)
+		}
+	}
+	return names
+}
+
+// tryKeys gives each open key some value, or none, and calls try until it is
+// content.
+func (s *question) tryKeys(b *box, fixed map[string][]string, open []string, try func(map[string][]string) bool) bool {
+	if len(open) == 0 {
+		return try(fixed)
+	}
+	for _, v := range [][]string{{"example"}, nil, {"other"}, {"true"}, {"arn:aws:iam::123456789012:user/example"}} {
+		with := maps.Clone(fixed)
+		if v != nil {
+			with[open[0]] = v
+		}
+		if s.tryKeys(b, with, open[1:], try) {
+			return true
+		}
+	}
+	return false
+}
+
+// request completes a request whose keys are set; nil if the formula does not
+// hold for it.
+func (s *question) request(b *box, free []literal, context map[string][]string) *Request {
+	resources := slices.Clip(b.resource)
+	for _, l := range free {
+		if c := l.free.cond; c != nil {
+			if (c.HoldsWith(keys(context)) == policy.Yes) == l.not {
+				return nil
+			}
+			continue
+		}
+		lang, ok := s.instantiate(l.free, context)
+		switch {
+		case ok:
+			resources = append(resources, literal{dim: resourceDim, lang: lang, not: l.not})
+		case !l.not:
+			return nil
+		}
+	}
+	resource, ok := s.example(resourceDim, resources)
+	if !ok {
+		return nil
+	}
+	action, ok := s.example(actionDim, b.action)
+	if !ok {
+		return nil
+	}
+	r := &Request{Action: action, Resource: resource, Keys: context}
+	if !s.holds(s.formula, r) {
+		return nil
+	}
+	return r
+}
+
+// instantiate puts the request's values in a resource pattern; ok is false where
+// one is missing, so that the pattern matches nothing.
+func (s *question) instantiate(p *proposition, context map[string][]string) (_ *language, ok bool) {
+	var b strings.Builder
+	for _, piece := range policy.ResourcePieces(p.value, p.version) {
+		text := piece.Text
+		switch piece.Kind {
+		case policy.AnyPiece:
+			text = "*"
+		case policy.OnePiece:
+			text = "?"
+		case policy.LiteralPiece:
+			text = escape(text)
+		case policy.VariablePiece:
+			values := context[strings.ToLower(text)]
+			switch {
+			case len(values) == 1:
+				text = escape(values[0])
+			case len(values) == 0 && piece.HasDefault:
+				text = escape(piece.Default)
+			default:
+				return nil, false
+			}
+		}
+		b.WriteString(text)
+	}
+	made, _ := resourcePattern(b.String(), policy.Version2012)
+	return s.compiler.languages.intern([]pattern{made}), true
+}
+
+// escape writes a text so that no part of it is a wildcard or a variable. Only
+// where the language knows escapes: behind the fifth colon.
+func escape(text string) string {
+	return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(text)
+}
+
+// example is a text for literals of one dimension, one that people know where
+// there is one.
+func (s *question) example(d dimension, literals []literal) (string, bool) {
+	sides := s.theory.sides(d, literals)
+	for _, l := range literals {
+		if l.not {
+			continue
+		}
+		for i := range l.lang.patterns {
+			if text := familiar(d, l.lang.patterns[i].text); text != "" && sides.holds(cased(d, text)) {
+				return text, true
+			}
+		}
+	}
+	if d == actionDim {
+		for text := range s.options.Actions {
+			if sides.holds(strings.ToLower(text)) {
+				return text, true
+			}
+		}
+	}
+	f := s.theory.find(d, literals)
+	return f.text, f.ok
+}
+
+// cased is a text as the dimension's languages have it.
+func cased(d dimension, text string) string {
+	if d == actionDim {
+		return strings.ToLower(text)
+	}
+	return text
+}
+
+// familiar fills the wildcards of a pattern with what often stands there; empty
+// if that is not a plain affair.
+func familiar(d dimension, text string) string {
+	if strings.ContainsAny(text, "${?") {
+		return ""
+	}
+	if d == actionDim {
+		if strings.Contains(text, "*") {
+			return ""
+		}
+		return text
+	}
+	parts := strings.SplitN(text, ":", 6)
+	for i, fill := range [...]string{"arn", "aws", "example", "us-east-1", "123456789012", "example"} {
+		if i < len(parts) && strings.Contains(parts[i], "*") {
+			parts[i] = strings.ReplaceAll(parts[i], "*", fill)
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+// holds asks the matcher whether the formula holds for a request.
+func (s *question) holds(f *formula, r *Request) bool {
+	switch f.op {
+	case notOp:
+		return !s.holds(f.kids[0], r)
+	case statementOp:
+		env := policy.NewEnv(r.Action, r.Resource, s.caller, keys(r.Keys))
+		env.ResourceBased, env.ImpliedResource = f.st.options.resourceBased, f.st.options.impliedResource
+		return f.st.st.Match(&env).Applies == policy.Yes
+	case orOp:
+		return slices.ContainsFunc(f.kids, func(k *formula) bool { return s.holds(k, r) })
+	}
+	return !slices.ContainsFunc(f.kids, func(k *formula) bool { return !s.holds(k, r) })
+}
