@@ -31,21 +31,18 @@ type CallerAnswer struct {
 func NewAccessTo(existing, updated []Document, o Options) []CallerAnswer {
 	var list []CallerAnswer
 	for _, c := range callersIn(slices.Concat(existing, updated)) {
-		for _, delegated := range [...]bool{false, true} {
-			a := Attachment{Caller: &c.caller, ByNames: ^policy.NamesAccount}
-			if delegated {
-				a.ByNames = policy.NamesAccount
+		granted := Attachment{Caller: &c.caller, ByNames: ^policy.NamesAccount}
+		delegated := Attachment{Caller: &c.caller, ByNames: policy.NamesAccount}
+		before, now := AllowedBy(granted, existing...), AllowedBy(granted, updated...)
+		for _, a := range [...]CallerAnswer{
+			{Answer: now.Minus(before).Find(o)},
+			// What is granted needs no delegation.
+			{Answer: AllowedBy(delegated, updated...).Minus(now).Minus(before).Minus(AllowedBy(delegated, existing...)).Find(o), Delegated: true},
+		} {
+			if a.Answer.Any != policy.No {
+				a.Callers = []string{c.name}
+				list = addCaller(list, a)
 			}
-			before := AllowedBy(a, existing...)
-			if delegated {
-				// What is granted by name needs no delegation.
-				before = before.Or(AllowedBy(Attachment{Caller: &c.caller, ByNames: ^policy.NamesAccount}, existing...))
-			}
-			answer := AllowedBy(a, updated...).Minus(before).Find(o)
-			if answer.Any == policy.No {
-				continue
-			}
-			list = addCaller(list, CallerAnswer{Callers: []string{c.name}, Delegated: delegated, Answer: answer})
 		}
 	}
 	return list

@@ -89,19 +89,9 @@ func (q *question) needed(name string, literals []keyLiteral) []keyLiteral {
 // describe tells the literals of one dimension: those that do not follow from
 // the others, and of each list of patterns only those that reach anything.
 func (q *question) describe(d dimension, literals []literal) Range {
-	kept := slices.Clone(literals)
-	for i := 0; i < len(kept); {
-		rest := slices.Delete(slices.Clone(kept), i, i+1)
-		if q.theory.text(d, rest, kept[i].negate()) == policy.No {
-			kept = rest
-			continue
-		}
-		i++
-	}
-	var r Range
-	var reach []literal // the lists, with only those of their patterns that reach anything
+	kept := q.shortest(d, literals)
 	for i, l := range kept {
-		if l.not {
+		if l.not || l.lang.shadow {
 			continue
 		}
 		rest := slices.Delete(slices.Clone(kept), i, i+1)
@@ -111,10 +101,19 @@ func (q *question) describe(d dimension, literals []literal) Range {
 				in = append(in, p)
 			}
 		}
-		if !l.lang.shadow {
-			r.In = append(r.In, textsOf(in))
+		kept[i].lang = q.compiler.languages.intern(in)
+	}
+	kept = q.shortest(d, kept)
+	var r Range
+	var reach []literal
+	for _, l := range kept {
+		if l.not {
+			continue
 		}
-		reach = append(reach, literal{dim: d, lang: q.compiler.languages.intern(in)})
+		reach = append(reach, l)
+		if !l.lang.shadow {
+			r.In = append(r.In, textsOf(l.lang.patterns))
+		}
 	}
 	for _, l := range kept {
 		if !l.not {
@@ -127,6 +126,20 @@ func (q *question) describe(d dimension, literals []literal) Range {
 		}
 	}
 	return r
+}
+
+// shortest leaves out the literals that follow from the others.
+func (q *question) shortest(d dimension, literals []literal) []literal {
+	kept := slices.Clone(literals)
+	for i := 0; i < len(kept); {
+		rest := slices.Delete(slices.Clone(kept), i, i+1)
+		if q.theory.text(d, rest, kept[i].negate()) == policy.No {
+			kept = rest
+			continue
+		}
+		i++
+	}
+	return kept
 }
 
 // one is the language of a single pattern.
