@@ -10,6 +10,7 @@ import (
 // decision puts the layers' words together.
 func (e *evaluation) decision() Decision {
 	d := Decision{Request: *e.request, Outcome: e.outcome()}
+	e.giveReasons()
 	e.notes()
 	switch d.Outcome {
 	case ExplicitDeny:
@@ -20,10 +21,13 @@ func (e *evaluation) decision() Decision {
 	default:
 		d.Layer = e.missing()
 	}
-	if d.By != nil {
-		by := *d.By
-		d.By = &by
+	bearing := 0
+	for _, l := range e.layers() {
+		if l.bears {
+			bearing++
+		}
 	}
+	d.Layers = make([]LayerVerdict, 0, bearing)
 	for _, l := range e.layers() {
 		if l.bears {
 			d.Layers = append(d.Layers, l.verdict())

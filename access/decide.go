@@ -14,10 +14,13 @@ import (
 // kms:CallerAccount, need not be in its Context; where they are, the Context
 // counts.
 func Decide(r Request, p Policies) Decision {
-	var e evaluation
-	e.start(&r, &p)
+	e := evaluations.Get().(*evaluation)
+	e.givenRequest, e.givenPolicies = r, p
+	e.start(&e.givenRequest, &e.givenPolicies)
 	e.evaluate()
-	return e.decision()
+	d := e.decision()
+	e.release()
+	return d
 }
 
 // Check is Decide's outcome alone, for where nobody asks for reasons. It
@@ -28,14 +31,21 @@ func Check(r *Request, p *Policies) Outcome {
 	e.brief = true
 	e.evaluate()
 	o := e.outcome()
-	*e = evaluation{}
-	evaluations.Put(e)
+	e.release()
 	return o
 }
 
-// evaluations are kept for Check: they are large, and hold pointers into
-// themselves, so they do not live on the stack.
+// evaluations are kept: they are large, and hold pointers into themselves, so
+// they do not live on the stack.
 var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+
+// release gives an evaluation back, with its memory and nothing in it.
+func (e *evaluation) release() {
+	var kept evaluation
+	kept.candidates = e.candidates[:0]
+	*e = kept
+	evaluations.Put(e)
+}
 
 // evaluation is one request being decided.
 type evaluation struct {
@@ -47,6 +57,11 @@ type evaluation struct {
 	kind     ResourceKind
 	// brief: no reasons are wanted.
 	brief bool
+	// candidates is scratch: the statements of a document to look at.
+	candidates []int32
+	// givenRequest and givenPolicies are Decide's, which come by value.
+	givenRequest  Request
+	givenPolicies Policies
 
 	resourceControl, serviceControl, endpoint layer
 	resource, grants                          layer

@@ -6,8 +6,14 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
-// nearMisses bounds how many statements that did not apply a layer reports.
-const nearMisses = 10
+// nearMisses bounds how many statements that did not apply a layer reports,
+// otherActions how many of them have only their action against them, and
+// otherTried how many statements are tried for that.
+const (
+	nearMisses   = 10
+	otherActions = 4
+	otherTried   = 2 * otherActions
+)
 
 // layer is one layer's evaluation.
 type layer struct {
@@ -19,12 +25,21 @@ type layer struct {
 	deny, allow policy.Truth
 	// by holds the allowing statements of a resource policy apart, by how they
 	// name the caller.
-	by      [classes]policy.Truth
+	by [classes]policy.Truth
+	// noted are the statements that bear on the request, reasons what becomes of
+	// them in the end.
+	noted   []noted
 	reasons []Reason
-	// otherActions counts the reasons whose action is all that does not fit.
-	otherActions int
-	unread       []string
-	note         string
+	unread  []string
+	note    string
+}
+
+// noted is a statement worth a Reason, before it is made one.
+type noted struct {
+	document  *Document
+	statement *policy.Statement
+	fit       policy.Fit
+	rank      int
 }
 
 // class sorts the ways in which a resource policy names a caller by what an
@@ -59,6 +74,17 @@ func (e *evaluation) read(l *layer, name Layer, documents []Document, more ...*D
 	for _, d := range more {
 		e.document(l, d)
 	}
+	if e.brief || l.allow != policy.No || l.deny != policy.No {
+		return
+	}
+	// Nothing of it bears on the request: what would, were it another action?
+	left := nearby{found: otherActions, tried: otherTried}
+	for i := range documents {
+		e.nearby(l, &documents[i], &left)
+	}
+	for _, d := range more {
+		e.nearby(l, d, &left)
+	}
 }
 
 // document adds one document's statements to a layer.
@@ -66,98 +92,148 @@ func (e *evaluation) document(l *layer, d *Document) {
 	if d.Policy == nil {
 		return
 	}
-	if e.brief {
-		named, general := d.Policy.Candidates(&e.env)
-		for _, i := range named {
-			s := d.Policy.Statement(int(i))
-			l.count(s, s.Match(&e.env))
+	e.candidates = d.Policy.Candidates(&e.env, e.candidates[:0])
+	for _, i := range e.candidates {
+		s := d.Policy.Statement(int(i))
+		if e.brief {
+			m := s.Match(&e.env)
+			l.count(s, m.Applies, m.Names)
+			continue
 		}
-		for _, i := range general {
-			s := d.Policy.Statement(int(i))
-			l.count(s, s.Match(&e.env))
+		f := s.Fit(&e.env)
+		l.count(s, f.Applies, f.Names)
+		if f.Action {
+			l.noteStatement(d, s, &f)
 		}
-		return
-	}
-	for i := range d.Policy.Len() {
-		s := d.Policy.Statement(i)
-		m := s.Match(&e.env)
-		l.count(s, m)
-		e.explain(l, d, s, m)
 	}
 }
 
 // count adds a statement's effect to the layer.
-func (l *layer) count(s *policy.Statement, m policy.Match) {
-	if m.Applies == policy.No {
+func (l *layer) count(s *policy.Statement, applies policy.Truth, names policy.Names) {
+	if applies == policy.No {
 		return
 	}
 	if s.Effect() == policy.Deny {
-		l.deny = l.deny.Or(m.Applies)
+		l.deny = l.deny.Or(applies)
 		return
 	}
-	l.allow = l.allow.Or(m.Applies)
-	if m.Names.Has(policy.NamesAccount) {
-		l.by[delegating] = l.by[delegating].Or(m.Applies)
+	l.allow = l.allow.Or(applies)
+	if names.Has(policy.NamesAccount) {
+		l.by[delegating] = l.by[delegating].Or(applies)
 	}
-	if m.Names.Has(directNames) {
-		l.by[direct] = l.by[direct].Or(m.Applies)
+	if names.Has(directNames) {
+		l.by[direct] = l.by[direct].Or(applies)
 	}
-	if m.Names.Has(policy.NamesRole | policy.NamesIssuer) {
-		l.by[limited] = l.by[limited].Or(m.Applies)
+	if names.Has(policy.NamesRole | policy.NamesIssuer) {
+		l.by[limited] = l.by[limited].Or(applies)
 	}
 }
 
-// explain adds a statement's reason, if it applies or nearly does: its action
-// fits, or its action is all that does not.
-func (e *evaluation) explain(l *layer, d *Document, s *policy.Statement, m policy.Match) {
-	switch {
-	case m.Applies == policy.Yes:
-		l.add(d, s, m.Names).Match = true
-	case m.Action:
-		x := s.Explain(&e.env)
-		r := l.add(d, s, x.Names)
-		r.Failed, r.Others = hardest(x.Failed), len(x.Failed)-1
-	case l.otherActions == nearMisses:
-		// They are the least of the near misses: no more would be kept.
-	default:
-		if f := s.OnlyAction(&e.env); f != nil {
-			l.otherActions++
-			l.add(d, s, m.Names).Failed = f
+// nearby is how many near misses by action a layer still takes, and how many
+// statements it still tries for them.
+type nearby struct{ found, tried int }
+
+// nearby notes the Allow statements whose action is all that does not fit:
+// those that name the service of the request, then others.
+func (e *evaluation) nearby(l *layer, d *Document, left *nearby) {
+	if d.Policy == nil {
+		return
+	}
+	e.candidates = d.Policy.OfService(&e.env, e.candidates[:0], left.tried)
+	for _, i := range e.candidates {
+		e.tryNearby(l, d, d.Policy.Statement(int(i)), left)
+	}
+	for i := 0; i < d.Policy.Len() && left.tried > 0; i++ {
+		if !slices.Contains(e.candidates, int32(i)) {
+			e.tryNearby(l, d, d.Policy.Statement(i), left)
 		}
 	}
 }
 
-// add adds a reason for the caller to complete.
-func (l *layer) add(d *Document, s *policy.Statement, names policy.Names) *Reason {
-	l.reasons = append(l.reasons, Reason{
-		Layer: l.name, Document: d.Name, ARN: d.ARN, Statement: s.Index(), Sid: s.Sid(),
-		Position: s.Position(), Effect: s.Effect(), Names: names,
-	})
-	return &l.reasons[len(l.reasons)-1]
+func (e *evaluation) tryNearby(l *layer, d *Document, s *policy.Statement, left *nearby) {
+	if left.found == 0 || left.tried == 0 {
+		return
+	}
+	left.tried--
+	if s.Effect() == policy.Deny {
+		return
+	}
+	f := s.Fit(&e.env)
+	if f.Action || !s.FitsButAction(&e.env) {
+		return
+	}
+	left.found--
+	l.noteStatement(d, s, &f)
 }
 
-// hardest picks the mismatch that says most: what fails for certain before what
-// is unknown.
-func hardest(failed []policy.Mismatch) *policy.Mismatch {
-	for i := range failed {
-		if !failed[i].Unknown {
-			return &failed[i]
+// noteStatement keeps a statement for the reasons.
+func (l *layer) noteStatement(d *Document, s *policy.Statement, f *policy.Fit) {
+	r := rank(s.Effect(), f.Applies == policy.Yes, f.Unknown, f.Element, int(f.Misses)-1)
+	l.noted = append(l.noted, noted{document: d, statement: s, fit: *f, rank: r})
+}
+
+// giveReasons makes reasons of what was noted, best first. All layers' reasons
+// lie in one piece, and so do their mismatches.
+func (e *evaluation) giveReasons() {
+	reasons, mismatches := 0, 0
+	for _, l := range e.layers() {
+		l.choose()
+		reasons += len(l.noted)
+		for i := range l.noted {
+			if l.noted[i].fit.Element != "" {
+				mismatches++
+			}
 		}
 	}
-	return &failed[0]
+	if reasons == 0 {
+		return
+	}
+	all, failed := make([]Reason, reasons), make([]policy.Mismatch, mismatches)
+	for _, l := range e.layers() {
+		n := len(l.noted)
+		if n == 0 {
+			continue
+		}
+		l.reasons, all = all[:n:n], all[n:]
+		for i := range l.noted {
+			from, r := &l.noted[i], &l.reasons[i]
+			from.complete(r, l.name)
+			if from.fit.Element != "" {
+				r.Failed, failed = &failed[0], failed[1:]
+				*r.Failed = from.statement.Mismatch(&e.env, &from.fit)
+			}
+		}
+	}
 }
 
-// verdict is the layer as the decision shows it, its reasons best first.
-func (l *layer) verdict() LayerVerdict {
-	slices.SortStableFunc(l.reasons, func(a, b Reason) int { return rank(&a) - rank(&b) })
-	kept := l.reasons
-	for i := range kept {
-		if !kept[i].bears() && i+nearMisses < len(kept) {
-			kept = kept[:i+nearMisses]
+// complete fills in a reason, but for what failed.
+func (n *noted) complete(r *Reason, name Layer) {
+	r.Layer, r.Document, r.ARN = name, n.document.Name, n.document.ARN
+	r.Statement, r.Sid, r.Position, r.Effect = n.statement.Index(), n.statement.Sid(), n.statement.Position(), n.statement.Effect()
+	r.Match, r.Names, r.Others = n.fit.Applies == policy.Yes, n.fit.Names, max(0, int(n.fit.Misses)-1)
+}
+
+// choose sorts what was noted, best first, and keeps all that bears on the
+// request and some near misses.
+func (l *layer) choose() {
+	for i := 1; i < len(l.noted); i++ {
+		if l.noted[i].rank < l.noted[i-1].rank {
+			slices.SortStableFunc(l.noted, func(a, b noted) int { return a.rank - b.rank })
 			break
 		}
 	}
-	v := LayerVerdict{Layer: l.name, Reasons: kept, Note: l.note, Verdict: Silent}
+	for i := range l.noted {
+		if l.noted[i].rank >= nearRank && i+nearMisses < len(l.noted) {
+			l.noted = l.noted[:i+nearMisses]
+			break
+		}
+	}
+	slices.SortStableFunc(l.reasons, func(a, b Reason) int { return a.rank() - b.rank() })
+}
+
+// verdict is the layer as the decision shows it.
+func (l *layer) verdict() LayerVerdict {
+	v := LayerVerdict{Layer: l.name, Reasons: l.reasons, Note: l.note, Verdict: Silent}
 	switch {
 	case l.deny == policy.Yes:
 		v.Verdict = Denies
@@ -169,25 +245,33 @@ func (l *layer) verdict() LayerVerdict {
 	return v
 }
 
-// bears reports whether the statement applies, or may.
-func (r *Reason) bears() bool { return r.Match || r.unknown() }
-
 // unknown reports whether the statement turns on values that nobody knows.
 func (r *Reason) unknown() bool { return r.Failed != nil && r.Failed.Unknown }
 
+func (r *Reason) rank() int {
+	var element policy.Element
+	if r.Failed != nil {
+		element = r.Failed.Element
+	}
+	return rank(r.Effect, r.Match, r.unknown(), element, r.Others)
+}
+
+// nearRank is where near misses begin.
+const nearRank = 10
+
 // rank orders reasons: denials, permissions, unknowns, then near misses by how
 // near they came.
-func rank(r *Reason) int {
+func rank(effect policy.Effect, match, unknown bool, failed policy.Element, others int) int {
 	switch {
-	case r.Match && r.Effect == policy.Deny:
+	case match && effect == policy.Deny:
 		return 0
-	case r.Match:
+	case match:
 		return 1
-	case r.unknown():
+	case unknown:
 		return 2
 	}
-	n := 10 + 10*min(r.Others, 9)
-	switch r.Failed.Element {
+	n := nearRank + 10*min(others, 9)
+	switch failed {
 	case policy.ConditionElement:
 	case policy.ResourceElement, policy.NotResourceElement:
 		n++
@@ -196,7 +280,7 @@ func rank(r *Reason) int {
 	default:
 		n += 3
 	}
-	if r.Effect == policy.Deny {
+	if effect == policy.Deny {
 		n += 1000
 	}
 	return n

@@ -39,11 +39,15 @@ type Caller struct {
 // Env is a request as statements see it. Make one with NewEnv; it serves any
 // number of policies, one goroutine at a time.
 type Env struct {
-	action   string
-	service  string // prefix of action, in lower case
-	resource resource
-	caller   *Caller
-	keys     Keys
+	action       string
+	service      string // prefix of action, in lower case
+	keysOfAction actionKeys
+	resource     resource
+	caller       *Caller
+	keys         Keys
+	// seen are the action and the resource as mismatches show them, once one
+	// does.
+	seen []string
 
 	// ResourceBased says that the policies are attached to a resource, so that
 	// a statement without Principal names nobody.
@@ -59,10 +63,19 @@ type Env struct {
 func NewEnv(action, resource string, caller *Caller, keys Keys) Env {
 	service, _, _ := strings.Cut(action, ":")
 	return Env{
-		action:   action,
-		service:  strings.ToLower(service),
-		resource: newResource(resource),
-		caller:   caller,
-		keys:     keys,
+		action:       action,
+		keysOfAction: newActionKeys(action),
+		service:      strings.ToLower(service),
+		resource:     newResource(resource),
+		caller:       caller,
+		keys:         keys,
 	}
+}
+
+// saw lists the action and the resource, for mismatches to share.
+func (env *Env) saw() []string {
+	if env.seen == nil {
+		env.seen = []string{env.action, env.resource.text}
+	}
+	return env.seen
 }

@@ -118,9 +118,9 @@ func (s *Statement) matchResource(env *Env) (t Truth, variable string) {
 }
 
 func (s *Statement) principalMismatch(env *Env) Mismatch {
-	m := Mismatch{Element: PrincipalElement, Wanted: principalTexts(s.principals)}
-	if s.present.has(hasNotPrincipal) {
-		m.Element, m.Wanted = NotPrincipalElement, principalTexts(s.notPrincipals)
+	m := Mismatch{Element: s.principalElement(), Wanted: principalTexts(s.principals)}
+	if m.Element == NotPrincipalElement {
+		m.Wanted = principalTexts(s.notPrincipals)
 	}
 	m.Position = s.at(m.Element)
 	if c := env.caller; c != nil {
@@ -142,19 +142,13 @@ func principalTexts(list []PrincipalName) []string {
 }
 
 func (s *Statement) actionMismatch(env *Env) Mismatch {
-	m := Mismatch{Element: ActionElement, Wanted: s.actionList, Saw: []string{env.action}}
-	if s.notAction {
-		m.Element = NotActionElement
-	}
+	m := Mismatch{Element: s.actionElement(), Wanted: s.actionList, Saw: env.saw()[:1:1]}
 	m.Position = s.at(m.Element)
 	return m
 }
 
 func (s *Statement) resourceMismatch(env *Env) Mismatch {
-	m := Mismatch{Element: ResourceElement, Wanted: s.resourceList, Saw: []string{env.resource.text}}
-	if s.notResource {
-		m.Element = NotResourceElement
-	}
+	m := Mismatch{Element: s.resourceElement(), Wanted: s.resourceList, Saw: env.saw()[1:]}
 	m.Position = s.at(m.Element)
 	return m
 }
@@ -166,17 +160,4 @@ func (c *Condition) mismatch(env *Env) Mismatch {
 		Wanted: c.Values, Saw: append([]string(nil), values...),
 		Absent: !unknown && (!present || len(values) == 0),
 	}
-}
-
-// OnlyAction describes the action's mismatch if the action is all that keeps
-// the statement from applying; otherwise it returns nil.
-func (s *Statement) OnlyAction(env *Env) *Mismatch {
-	if s.matchAction(env) {
-		return nil
-	}
-	if t, _ := s.matchRest(env); t != Yes {
-		return nil
-	}
-	m := s.actionMismatch(env)
-	return &m
 }

@@ -21,7 +21,7 @@ func Parse(data []byte) (*Policy, error) {
 	if err := b.document(root); err != nil {
 		return nil, err
 	}
-	p.index()
+	p.index = newIndex(p.statements)
 	return p, nil
 }
 

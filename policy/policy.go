@@ -56,11 +56,7 @@ type Policy struct {
 	id         string
 	statements []Statement
 	lines      lines
-	// services maps a service prefix, in lower case, to the statements whose
-	// Action names it; general holds those that may match any service's actions.
-	// No statement is in both.
-	services map[string][]int32
-	general  []int32
+	index      index
 }
 
 // Text is the document as it was given to Parse, byte for byte.
@@ -79,26 +75,3 @@ func (p *Policy) Len() int { return len(p.statements) }
 // Statement returns the i-th statement, counted from 0. It panics if there is
 // none.
 func (p *Policy) Statement(i int) *Statement { return &p.statements[i] }
-
-// Candidates lists the statements, by index, whose Action or NotAction may
-// match an action of the request's service: those that name the service, and
-// those that name none or all. No other can apply to it. The slices must not be
-// changed.
-func (p *Policy) Candidates(env *Env) (named, general []int32) {
-	return p.services[env.service], p.general
-}
-
-// index fills services and general.
-func (p *Policy) index() {
-	p.services = make(map[string][]int32)
-	for i := range p.statements {
-		prefixes, others := p.statements[i].services()
-		if others {
-			p.general = append(p.general, int32(i))
-			continue
-		}
-		for _, service := range prefixes {
-			p.services[service] = append(p.services[service], int32(i))
-		}
-	}
-}

@@ -103,7 +103,7 @@ func TestMismatchInWords(t *testing.T) {
 	}
 }
 
-func TestOnlyAction(t *testing.T) {
+func TestFitsButAction(t *testing.T) {
 	t.Parallel()
 	p := parse(t, `{"Statement":[
 		{"Effect":"Allow","Action":"ec2:*","Resource":"*"},
@@ -113,8 +113,9 @@ func TestOnlyAction(t *testing.T) {
 	env := policy.NewEnv("kms:Decrypt", "*", nil, keys{})
 	for i, want := range []string{"Action wanted ec2:*, the request had kms:Decrypt", "", "", "NotAction excludes kms:*, the request had kms:Decrypt"} {
 		got := ""
-		if m := p.Statement(i).OnlyAction(&env); m != nil {
-			got = m.String()
+		s := p.Statement(i)
+		if f := s.Fit(&env); !f.Action && s.FitsButAction(&env) {
+			got = s.Mismatch(&env, &f).String()
 		}
 		if got != want {
 			t.Errorf("statement %d: got %q, want %q", i, got, want)

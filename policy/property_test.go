@@ -2,9 +2,11 @@ package policy_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/keyturn/keyturn/policy"
@@ -161,25 +163,37 @@ func TestCompiledEqualsReference(t *testing.T) {
 			resourceBased := rapid.Bool().Draw(t, "resource based")
 			env := policy.NewEnv(r.action, r.resource, &r.caller, r)
 			env.ResourceBased = resourceBased
-			named, general := p.Candidates(&env)
-			candidate := map[int]bool{}
-			for _, i := range append(append([]int32{}, named...), general...) {
-				candidate[int(i)] = true
-			}
+			candidates := p.Candidates(&env, nil)
 			for i, s := range document["Statement"].([]any) {
 				want := referenceMatch(version, s.(map[string]any), r, resourceBased)
 				m := p.Statement(i).Match(&env)
 				if got := m.Applies == policy.Yes; got != want {
 					t.Fatalf("statement %d applies: %v, the reference says %v\n%s\n%+v", i, got, want, text, r)
 				}
-				if want && !candidate[i] {
+				if want && !slices.Contains(candidates, int32(i)) {
 					t.Fatalf("the index leaves out statement %d of\n%s\n%+v", i, text, r)
 				}
 				x := p.Statement(i).Explain(&env)
+				checkFit(t, p.Statement(i), &env, x)
 				if x.Applies != m.Applies || (len(x.Failed) == 0) != want {
 					t.Fatalf("statement %d: Explain says %v with %v, Match %v\n%s\n%+v", i, x.Applies, x.Failed, m.Applies, text, r)
 				}
 			}
 		}
 	})
+}
+
+// checkFit: a Fit says the same as Explain, in short.
+func checkFit(t *rapid.T, s *policy.Statement, env *policy.Env, x policy.Match) {
+	f := s.Fit(env)
+	switch {
+	case f.Applies != x.Applies, f.Action != x.Action, f.Action && (f.Names != x.Names || int(f.Misses) != len(x.Failed)):
+		t.Fatalf("Fit says %+v, Explain %+v", f, x)
+	case !f.Action && s.FitsButAction(env) != (len(x.Failed) == 1):
+		t.Fatalf("action apart it fits: %v, Explain says %+v", s.FitsButAction(env), x)
+	case f.Misses > 0:
+		if got := s.Mismatch(env, &f); !slices.ContainsFunc(x.Failed, func(m policy.Mismatch) bool { return cmp.Equal(m, got) }) {
+			t.Fatalf("the mismatch %+v is none of %+v", got, x.Failed)
+		}
+	}
 }

@@ -155,11 +155,17 @@ func (s *Statement) NotResources() []string {
 // All of them must hold.
 func (s *Statement) Conditions() []Condition { return s.conditions }
 
-// services lists the service prefixes that the statement's actions name, and
-// whether it may also match actions of others.
-func (s *Statement) services() (prefixes []string, others bool) {
-	if s.notAction {
-		return nil, true
+// general tells whether the statement may match actions of services that it
+// does not name.
+func (s *Statement) general() bool {
+	return s.notAction || s.actions.all || len(s.actions.anywhere) > 0
+}
+
+// keyCount is how many entries the statement has in its policy's index.
+func (s *Statement) keyCount() int {
+	n := len(s.actions.prefixes)
+	if !s.general() {
+		n += len(s.actions.exact) + len(s.actions.patterns)
 	}
-	return s.actions.prefixes, s.actions.all || len(s.actions.anywhere) > 0
+	return n
 }
