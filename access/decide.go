@@ -37,13 +37,25 @@ func Check(r *Request, p *Policies) Outcome {
 
 // evaluations are kept: they are large, and hold pointers into themselves, so
 // they do not live on the stack.
-var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+var evaluations = sync.Pool{New: func() any {
+	e := new(evaluation)
+	e.order = [...]*layer{
+		&e.resourceControl, &e.serviceControl, &e.endpoint, &e.resource, &e.grants,
+		&e.identityPolicies, &e.boundary, &e.session,
+	}
+	return e
+}}
 
 // release gives an evaluation back, with its memory and nothing in it.
 func (e *evaluation) release() {
-	var kept evaluation
-	kept.candidates = e.candidates[:0]
-	*e = kept
+	e.request, e.policies, e.keys.request = nil, nil, nil
+	for _, l := range e.layers() {
+		l.reset()
+	}
+	if !e.brief {
+		e.givenRequest, e.givenPolicies = Request{}, Policies{}
+	}
+	e.brief = false
 	evaluations.Put(e)
 }
 
@@ -66,13 +78,14 @@ type evaluation struct {
 	resourceControl, serviceControl, endpoint layer
 	resource, grants                          layer
 	identityPolicies, boundary, session       layer
+	order                                     [8]*layer
 }
 
 func (e *evaluation) start(r *Request, p *Policies) {
 	e.request, e.policies, e.caller = r, p, r.Principal.caller()
 	e.caller.Bounded = p.Boundary != nil
 	e.keys.request = r
-	e.env = policy.NewEnv(r.Action, r.Resource, &e.caller, &e.keys)
+	e.env.Reset(r.Action, r.Resource, &e.caller, &e.keys)
 	e.kind = e.resourceKind()
 }
 
@@ -91,12 +104,7 @@ func (e *evaluation) evaluate() {
 
 // layers lists the layers in AWS's order of evaluation (IAM guide, "Policy
 // evaluation logic").
-func (e *evaluation) layers() [8]*layer {
-	return [...]*layer{
-		&e.resourceControl, &e.serviceControl, &e.endpoint, &e.resource, &e.grants,
-		&e.identityPolicies, &e.boundary, &e.session,
-	}
-}
+func (e *evaluation) layers() []*layer { return e.order[:] }
 
 // outcome combines the layers: a denial anywhere wins; then the guardrails must
 // all allow; then somebody must have granted the permission.

@@ -49,5 +49,4 @@ func ExampleDecide() {
 	//
 	// identity-based policy: silent
 	//   no statement of the principal's identity-based policies allows kms:CreateGrant here
-	//   does not apply: ec2, statement 1, line 3 (Allow): Action wanted ec2:*, the request had kms:CreateGrant
 }

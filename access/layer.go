@@ -6,13 +6,12 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
-// nearMisses bounds how many statements that did not apply a layer reports,
-// otherActions how many of them have only their action against them, and
-// otherTried how many statements are tried for that.
+// nearMisses bounds how many statements that did not apply a layer reports, and
+// otherActions how many are tried that name the request's service, but only
+// other actions of it.
 const (
 	nearMisses   = 10
-	otherActions = 4
-	otherTried   = 2 * otherActions
+	otherActions = 2 * nearMisses
 )
 
 // layer is one layer's evaluation.
@@ -32,6 +31,18 @@ type layer struct {
 	reasons []Reason
 	unread  []string
 	note    string
+}
+
+// reset makes the layer as new, and keeps its memory.
+func (l *layer) reset() {
+	l.bears, l.deny, l.allow, l.by = false, policy.No, policy.No, [classes]policy.Truth{}
+	if len(l.noted) > 0 {
+		clear(l.noted)
+		l.noted = l.noted[:0]
+	}
+	if l.reasons != nil || l.unread != nil || l.note != "" {
+		l.reasons, l.unread, l.note = nil, nil, ""
+	}
 }
 
 // noted is a statement worth a Reason, before it is made one.
@@ -77,13 +88,13 @@ func (e *evaluation) read(l *layer, name Layer, documents []Document, more ...*D
 	if e.brief || l.allow != policy.No || l.deny != policy.No {
 		return
 	}
-	// Nothing of it bears on the request: what would, were it another action?
-	left := nearby{found: otherActions, tried: otherTried}
+	// Nothing of it allows the request: what would, were it another action?
+	tries := otherActions
 	for i := range documents {
-		e.nearby(l, &documents[i], &left)
+		tries = e.nearby(l, &documents[i], tries)
 	}
 	for _, d := range more {
-		e.nearby(l, d, &left)
+		tries = e.nearby(l, d, tries)
 	}
 }
 
@@ -129,41 +140,25 @@ func (l *layer) count(s *policy.Statement, applies policy.Truth, names policy.Na
 	}
 }
 
-// nearby is how many near misses by action a layer still takes, and how many
-// statements it still tries for them.
-type nearby struct{ found, tried int }
-
-// nearby notes the Allow statements whose action is all that does not fit:
-// those that name the service of the request, then others.
-func (e *evaluation) nearby(l *layer, d *Document, left *nearby) {
-	if d.Policy == nil {
-		return
+// nearby notes the Allow statements about other actions of the request's
+// service that would apply but for that. It tries so many, and returns how many
+// tries are left.
+func (e *evaluation) nearby(l *layer, d *Document, tries int) int {
+	if d.Policy == nil || tries == 0 {
+		return tries
 	}
-	e.candidates = d.Policy.OfService(&e.env, e.candidates[:0], left.tried)
+	e.candidates = d.Policy.OfService(&e.env, e.candidates[:0], tries)
 	for _, i := range e.candidates {
-		e.tryNearby(l, d, d.Policy.Statement(int(i)), left)
-	}
-	for i := 0; i < d.Policy.Len() && left.tried > 0; i++ {
-		if !slices.Contains(e.candidates, int32(i)) {
-			e.tryNearby(l, d, d.Policy.Statement(i), left)
+		s := d.Policy.Statement(int(i))
+		if s.Effect() == policy.Deny {
+			continue
+		}
+		f := s.Fit(&e.env)
+		if !f.Action && s.FitsButAction(&e.env) {
+			l.noteStatement(d, s, &f)
 		}
 	}
-}
-
-func (e *evaluation) tryNearby(l *layer, d *Document, s *policy.Statement, left *nearby) {
-	if left.found == 0 || left.tried == 0 {
-		return
-	}
-	left.tried--
-	if s.Effect() == policy.Deny {
-		return
-	}
-	f := s.Fit(&e.env)
-	if f.Action || !s.FitsButAction(&e.env) {
-		return
-	}
-	left.found--
-	l.noteStatement(d, s, &f)
+	return tries - len(e.candidates)
 }
 
 // noteStatement keeps a statement for the reasons.

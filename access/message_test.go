@@ -105,10 +105,6 @@ resource-based policy: allows
 identity-based policy: silent
   no statement of the principal's identity-based policies allows kms:CreateGrant here
   does not apply: CreateGrantForEC2, statement 1, line 3 (Allow): Condition Bool kms:GrantIsForAWSResource wanted true, the request had false
-  does not apply: AmazonEC2FullAccess, statement 1, line 4 (Allow): Action wanted ec2:*, the request had kms:CreateGrant
-  does not apply: AmazonEC2FullAccess, statement 2, line 5 (Allow): Action wanted elasticloadbalancing:*, the request had kms:CreateGrant
-  does not apply: AmazonEC2FullAccess, statement 3, line 6 (Allow): Action wanted cloudwatch:*, the request had kms:CreateGrant
-  does not apply: AmazonEC2FullAccess, statement 4, line 7 (Allow): Action wanted autoscaling:*, the request had kms:CreateGrant
 `
 	if diff := cmp.Diff(want, articleDirect(t).Explain()); diff != "" {
 		t.Error(diff)

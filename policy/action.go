@@ -42,11 +42,15 @@ func newActions(list []string) actions {
 	return a
 }
 
+// fewActions is how many names are compared one by one, without a look at
+// their services first.
+const fewActions = 4
+
 func (a *actions) match(env *Env) bool {
 	if a.all {
 		return true
 	}
-	if _, ok := slices.BinarySearch(a.prefixes, env.service); ok {
+	if len(a.exact)+len(a.patterns) <= fewActions || a.names(env.service) {
 		if _, ok := slices.BinarySearchFunc(a.exact, env.action, compareFold); ok {
 			return true
 		}
@@ -62,6 +66,12 @@ func (a *actions) match(env *Env) bool {
 		}
 	}
 	return false
+}
+
+// names tells whether a name without wildcards before its colon is of the service.
+func (a *actions) names(service string) bool {
+	_, ok := slices.BinarySearchFunc(a.prefixes, service, compareFold)
+	return ok
 }
 
 // compareFold orders a text in lower case and one of any case.

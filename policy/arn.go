@@ -71,6 +71,9 @@ func (p *resourcePattern) match(r *resource) bool {
 	if p.all {
 		return true
 	}
+	if !r.cut {
+		r.split()
+	}
 	if !p.isARN {
 		return p.encoded == r.text || holdsWildcard(p.encoded) && matchLoose(p.encoded, r.text)
 	}
@@ -81,30 +84,30 @@ func (p *resourcePattern) match(r *resource) bool {
 	return p.loose && r.colons > p.colons && matchLoose(p.encoded, r.text)
 }
 
-// resource is a request's resource, cut once for all patterns.
+// resource is a request's resource, cut into parts once, for all patterns, when
+// the first of them needs it.
 type resource struct {
 	text   string
+	cut    bool
 	parts  [6]string
 	isARN  bool
 	colons int
 }
 
-func newResource(text string) resource {
-	r := resource{text: text}
-	start := 0
+func (r *resource) split() {
+	text, start, colons := r.text, 0, 0
 	for i := range len(text) {
 		if text[i] != ':' {
 			continue
 		}
-		if r.colons < 5 {
-			r.parts[r.colons] = text[start:i]
+		if colons < 5 {
+			r.parts[colons] = text[start:i]
 			start = i + 1
 		}
-		r.colons++
+		colons++
 	}
-	r.parts[min(r.colons, 5)] = text[start:]
-	r.isARN = r.colons >= 5
-	return r
+	r.parts[min(colons, 5)] = text[start:]
+	r.cut, r.colons, r.isARN = true, colons, colons >= 5
 }
 
 // matchLoose follows all the ways through the pattern at once, so its time is

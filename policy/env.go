@@ -40,7 +40,7 @@ type Caller struct {
 // number of policies, one goroutine at a time.
 type Env struct {
 	action       string
-	service      string // prefix of action, in lower case
+	service      string // prefix of action, as written
 	keysOfAction actionKeys
 	resource     resource
 	caller       *Caller
@@ -61,15 +61,19 @@ type Env struct {
 // NewEnv prepares a request: the action, such as "kms:CreateGrant", the ARN
 // acted on, or "*", the caller and the condition keys.
 func NewEnv(action, resource string, caller *Caller, keys Keys) Env {
-	service, _, _ := strings.Cut(action, ":")
-	return Env{
-		action:       action,
-		keysOfAction: newActionKeys(action),
-		service:      strings.ToLower(service),
-		resource:     newResource(resource),
-		caller:       caller,
-		keys:         keys,
-	}
+	var env Env
+	env.Reset(action, resource, caller, keys)
+	return env
+}
+
+// Reset makes it another request's, as new.
+func (env *Env) Reset(action, resource string, caller *Caller, keys Keys) {
+	env.action, env.caller, env.keys = action, caller, keys
+	env.service, _, _ = strings.Cut(action, ":")
+	env.keysOfAction = newActionKeys(action)
+	env.resource.text, env.resource.cut = resource, false
+	env.seen = nil
+	env.ResourceBased, env.ImpliedResource = false, false
 }
 
 // saw lists the action and the resource, for mismatches to share.

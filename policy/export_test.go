@@ -9,7 +9,7 @@ func MatchGlob(pattern, text string) bool {
 // MatchResource matches a pattern as a Resource element does.
 func MatchResource(pattern, text string) bool {
 	p := newResourcePattern(encodeWildcards.Replace(pattern))
-	r := newResource(text)
+	r := resource{text: text}
 	return p.match(&r)
 }
 
