@@ -220,9 +220,9 @@ func (e *evaluation) matchChild(g *Grant) (policy.Truth, *policy.Mismatch) {
 
 // retires reports whether the request is kms:RetireGrant on a key, which has
 // rules of its own.
-func (e *evaluation) retires() bool {
-	return e.kind == KMSKey && strings.EqualFold(e.request.Action, "kms:RetireGrant")
-}
+func (e *evaluation) retires() bool { return e.retiring }
+
+const retireGrant = "kms:RetireGrant"
 
 // matchRetired: a grant is retired by its retiring principal, by its grantee if
 // RetireGrant is among its operations, and by the account in which it was made;

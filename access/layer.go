@@ -223,7 +223,9 @@ func (l *layer) choose() {
 			break
 		}
 	}
-	slices.SortStableFunc(l.reasons, func(a, b Reason) int { return a.rank() - b.rank() })
+	if len(l.reasons) > 1 { // of grants
+		slices.SortStableFunc(l.reasons, func(a, b Reason) int { return a.rank() - b.rank() })
+	}
 }
 
 // verdict is the layer as the decision shows it.
