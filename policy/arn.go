@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // splitARN cuts a text at its first five colons: arn, partition, service,
 // region, account, resource.
@@ -110,58 +113,55 @@ func (r *resource) split() {
 	r.cut, r.colons, r.isARN = true, colons, colons >= 5
 }
 
-// matchLoose follows all the ways through the pattern at once, so its time is
-// the product of the two lengths and no worse. Within the first five parts only
-// an asterisk at a part's end covers colons.
+// matchLoose matches a pattern in which, within the first five parts, only an
+// asterisk at a part's end covers colons. Its time is at worst the product of
+// the two lengths.
+//
+// It remembers two asterisks: the last that may go on over colons, and behind
+// that the last that may not. To let the later one grow is enough: what an
+// earlier one of the same kind could gain by growing is gained already, for
+// asterisks that stay within a part cannot change which colons the pattern's
+// colons meet. And to let the first kind grow over what follows is cheap: in the
+// first five parts a colon must come next.
 func matchLoose(pattern, text string) bool {
-	now, next := make([]bool, len(pattern)+1), make([]bool, len(pattern)+1)
-	crosses := crossing(pattern)
-	start := func(states []bool, i int) {
-		for ; i < len(pattern) && pattern[i] == anyString; i++ {
-			states[i] = true
-		}
-		states[i] = true
-	}
-	start(now, 0)
-	for _, c := range text {
-		clear(next)
-		char := string(c)
-		for i := 0; i < len(pattern); i++ {
-			if !now[i] {
-				continue
-			}
-			switch {
-			case pattern[i] == anyString:
-				if c != ':' || crosses[i] {
-					start(next, i)
-				}
-			case pattern[i] == anyChar:
-				if c != ':' || crosses[i] {
-					start(next, i+1)
-				}
-			case strings.HasPrefix(pattern[i:], char):
-				start(next, i+len(char))
-			}
-		}
-		now, next = next, now
-	}
-	return now[len(pattern)]
-}
-
-// crossing tells which wildcards of a pattern may cover a colon: all in the
-// sixth part, and an asterisk that ends an earlier one.
-func crossing(pattern string) []bool {
-	crosses := make([]bool, len(pattern))
-	part := 0
-	for i := range len(pattern) {
+	type mark struct{ pattern, text, colons int }
+	far, near := mark{pattern: -1}, mark{pattern: -1}
+	p, t, colons := 0, 0, 0
+	for t < len(text) {
+		last := colons >= 5 // the sixth part, where everything covers colons
 		switch {
-		case pattern[i] == ':':
-			part++
-		case part >= 5:
-			crosses[i] = true
-		case pattern[i] == anyString:
-			crosses[i] = i+1 == len(pattern) || pattern[i+1] == ':'
+		case p < len(pattern) && pattern[p] == anyString:
+			if last || p+1 == len(pattern) || pattern[p+1] == ':' {
+				far, near = mark{p, t, colons}, mark{pattern: -1}
+			} else {
+				near = mark{p, t, colons}
+			}
+			p++
+			continue
+		case p < len(pattern) && pattern[p] == anyChar && (last || text[t] != ':'):
+			_, size := utf8.DecodeRuneInString(text[t:])
+			p, t = p+1, t+size
+			continue
+		case p < len(pattern) && pattern[p] == text[t]:
+			if text[t] == ':' {
+				colons++
+			}
+			p, t = p+1, t+1
+			continue
 		}
+		back := &near
+		if near.pattern < 0 || text[near.text] == ':' {
+			back, near.pattern = &far, -1
+		}
+		if back.pattern < 0 {
+			return false
+		}
+		_, size := utf8.DecodeRuneInString(text[back.text:])
+		back.text += size
+		p, t, colons = back.pattern+1, back.text, back.colons
 	}
-	return crosses
+	for p < len(pattern) && pattern[p] == anyString {
+		p++
+	}
+	return p == len(pattern)
 }
