@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // alias is a row of its table, which lies outside of the accounts: an alias is
@@ -80,10 +81,10 @@ func (s *Service) deleteAccountAlias(c *api.Call, in *iam.DeleteAccountAliasInpu
 func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
 	m := map[string]int32{
 		"UsersQuota": usersMax, "GroupsQuota": groupsMax, "RolesQuota": rolesMax, "InstanceProfilesQuota": profilesMax,
-		"PoliciesQuota": policiesMax, "PolicySizeQuota": managedMax, "VersionsPerPolicyQuota": versionsMax,
+		"PoliciesQuota": policiesMax, "PolicySizeQuota": policy.MaxManaged, "VersionsPerPolicyQuota": versionsMax,
 		"PolicyVersionsInUseQuota": 10000, "UserPolicySizeQuota": int32(userKind.inlineQuota),
 		"GroupPolicySizeQuota": int32(groupKind.inlineQuota), "RolePolicySizeQuota": int32(roleKind.inlineQuota),
-		"AssumeRolePolicySizeQuota": trustMax, "AttachedPoliciesPerUserQuota": attachMax, "AttachedPoliciesPerGroupQuota": attachMax,
+		"AssumeRolePolicySizeQuota": policy.MaxTrust, "AttachedPoliciesPerUserQuota": attachMax, "AttachedPoliciesPerGroupQuota": attachMax,
 		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
 		"SigningCertificatesPerUserQuota": 2, "ServerCertificatesQuota": 20, "GlobalEndpointTokenVersion": 1,
 		// What this account has none of.

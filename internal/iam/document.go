@@ -7,13 +7,6 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
-// Sizes of policies in characters, white space not counted (IAM guide, "IAM and
-// AWS STS quotas").
-const (
-	managedMax = 6144
-	trustMax   = 2048
-)
-
 // Policies are rows of their own and of plain text, so that a decision reads
 // them without decoding the rows of whoever holds them.
 
@@ -72,8 +65,8 @@ func checkManaged(text string) error {
 	if _, err := policy.Load([]byte(text), policy.ManagedPolicy); err != nil {
 		return malformed(err.Error())
 	}
-	if size(text) > managedMax {
-		return quota("PolicySize", managedMax)
+	if size(text) > policy.MaxManaged {
+		return quota("PolicySize", policy.MaxManaged)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // holder is what users, groups and roles have in common: they hold policies.
@@ -67,16 +68,16 @@ const attachMax = 10
 
 var (
 	userKind = &kind{
-		noun: "user", attachQuota: "PoliciesPerUser", inlineQuota: 2048,
+		noun: "user", attachQuota: "PoliciesPerUser", inlineQuota: policy.MaxUserInline,
 		read: reader(users, "user", func(u *user) *holder { return &u.holder }, nil),
 	}
 	// groupKind has no boundary and no tags at AWS.
 	groupKind = &kind{
-		noun: "group", attachQuota: "PoliciesPerGroup", inlineQuota: 5120,
+		noun: "group", attachQuota: "PoliciesPerGroup", inlineQuota: policy.MaxGroupInline,
 		read: reader(groups, "group", func(g *group) *holder { return &g.holder }, nil),
 	}
 	roleKind = &kind{
-		noun: "role", attachQuota: "PoliciesPerRole", inlineQuota: 10240,
+		noun: "role", attachQuota: "PoliciesPerRole", inlineQuota: policy.MaxRoleInline,
 		read: reader(roles, "role", func(r *role) *holder { return &r.holder }, func(r *role) string { return r.Linked }),
 	}
 )

@@ -32,8 +32,8 @@ func (s *Service) newTrust(c *api.Call, text string) (string, error) {
 	if err != nil {
 		return "", malformed(err.Error())
 	}
-	if size(text) > trustMax {
-		return "", quota("ACLSizePerRole", trustMax)
+	if size(text) > policy.MaxTrust {
+		return "", quota("ACLSizePerRole", policy.MaxTrust)
 	}
 	return api.ReplacePrincipals(p, func(n policy.PrincipalName) (string, error) { return s.trusted(c, n) })
 }

@@ -22,12 +22,8 @@ type policyRow struct{ Text string }
 // policies holds one key policy per key, by the key's id.
 var policies = store.NewTable[policyRow]("kms.policy")
 
-const (
-	// policyName is the only name a key policy can have.
-	policyName = "default"
-	// maxPolicy is AWS's limit on a key policy, in bytes.
-	maxPolicy = 32768
-)
+// policyName is the only name a key policy can have.
+const policyName = "default"
 
 // defaultPolicy is what a key gets that is created without one: it lets the
 // account's IAM policies decide (KMS guide, "Default key policy").
@@ -143,7 +139,7 @@ func (s *Service) listKeyPolicies(c *api.Call, in *kms.ListKeyPoliciesInput) (*k
 // checkPolicy refuses a document that is no key policy, names principals that
 // do not exist, or would lock its author out.
 func (s *Service) checkPolicy(c *api.Call, t target, text string, bypass bool) error {
-	if len(text) > maxPolicy {
+	if len(text) > policy.MaxKeyPolicy {
 		return limitExceeded("The key policy exceeds the maximum size of 32768 bytes.")
 	}
 	p, err := s.policies.compile(text)

@@ -74,7 +74,7 @@ func TestPutKeyPolicyChecks(t *testing.T) {
 		},
 		{"not JSON", `{`, "MalformedPolicyDocumentException", ""},
 		{"no statement", `{"Version":"2012-10-17","Statement":[]}`, "MalformedPolicyDocumentException", "*"},
-		{"too long", statement(rootStatement, "kms:"+strings.Repeat("x", maxPolicy)), "LimitExceededException", "*"},
+		{"too long", statement(rootStatement, "kms:"+strings.Repeat("x", 32768)), "LimitExceededException", "*"},
 		{
 			"a condition that locks out",
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:ViaService":"ec2.eu-west-1.amazonaws.com"}}}]}`,

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// plainMax is how many characters the inline and managed session policies
-	// may have together (STS API reference, "AssumeRole", Policy).
-	plainMax = 2048
 	// arnsMax is how many managed policies a session may be limited by.
 	arnsMax = 10
 	// packedMax is what the share of policies and tags is measured by, once
@@ -90,8 +87,10 @@ func (s *Service) readPolicies(c *api.Call, l *limits) error {
 		}
 		l.policies = append(l.policies, api.SessionPolicy{Name: name, ARN: arn, Document: text})
 	}
-	if plain > plainMax {
-		return invalid("1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d", plainMax)
+	// The inline and managed session policies together (STS API reference,
+	// "AssumeRole", Policy).
+	if plain > policy.MaxSession {
+		return invalid("1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d", policy.MaxSession)
 	}
 	return nil
 }
