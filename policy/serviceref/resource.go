@@ -24,6 +24,25 @@ func (s *Service) ResourceType(name string) (*ResourceType, bool) {
 	return s.ResourceTypes[i], true
 }
 
+// ResourceTypes lists the resource types whose ARNs have a service namespace,
+// the third part of an ARN: "ec2" has types of ec2, of ebs and of others. There
+// are none if AWS documents none.
+func ResourceTypes(namespace string) []*ResourceType {
+	t := table()
+	t.global() // fills namespaces
+	var list []*ResourceType
+	for _, prefix := range t.namespaces[namespace] {
+		for _, r := range t.services[prefix].service().ResourceTypes {
+			if r.namespace() == namespace {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+func (r *ResourceType) namespace() string { return strings.SplitN(r.ARN, ":", 4)[2] }
+
 // maxARN bounds what Fits reads: no ARN that AWS documents is longer.
 const maxARN = 2048
 

@@ -161,6 +161,22 @@ func TestResourcesFor(t *testing.T) {
 	}
 }
 
+func TestResourceTypesOfANamespace(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for _, r := range serviceref.ResourceTypes("ec2") {
+		seen[r.Service.Prefix+" "+r.Name] = true
+	}
+	for _, want := range []string{"ec2 instance", "ec2 volume", "ebs snapshot"} {
+		if !seen[want] {
+			t.Errorf("no %s", want)
+		}
+	}
+	if list := serviceref.ResourceTypes("nosuch"); list != nil {
+		t.Errorf("%d types of no service", len(list))
+	}
+}
+
 func TestLookupKey(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -23,7 +23,8 @@ var index string
 // lines K, R and A: its condition keys, its resource types and its actions. The
 // fields are separated by tabs; the generator's serviceText says which they are.
 // Global keys have lines X besides, which say where a key is that its prefix
-// does not tell.
+// does not tell, and lines N, which say whose resource types a service namespace
+// of ARNs has.
 //
 //go:embed blocks.flate
 var blocks string
@@ -36,6 +37,9 @@ type entries struct {
 	// strays are keys that another service has than their prefix tells, and that
 	// service's prefix. Calling global fills it.
 	strays map[string]string
+	// namespaces are the service namespaces of ARNs, and the services that define
+	// resource types in each. Calling global fills it.
+	namespaces map[string][]string
 }
 
 // entry is a line of the index. service decodes its text once.
@@ -44,12 +48,12 @@ type entry struct {
 }
 
 var table = sync.OnceValue(func() *entries {
-	t := &entries{services: make(map[string]*entry), strays: make(map[string]string)}
+	t := &entries{services: make(map[string]*entry), strays: make(map[string]string), namespaces: make(map[string][]string)}
 	for line := range strings.Lines(index) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		at := place(f[3])
 		if f[0] == "" {
-			t.global = sync.OnceValue(func() []*Key { return decodeGlobal(at.text(), t.strays) })
+			t.global = sync.OnceValue(func() []*Key { return t.decodeGlobal(at.text()) })
 			continue
 		}
 		t.prefixes = append(t.prefixes, f[0])
@@ -113,14 +117,17 @@ func (s *Service) decode(text string) {
 }
 
 // decodeGlobal reads the text without a service.
-func decodeGlobal(text string, strays map[string]string) []*Key {
+func (t *entries) decodeGlobal(text string) []*Key {
 	var s Service
 	for line := range strings.Lines(text) {
-		if f := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); f[0] == "X" {
-			strays[f[1]] = f[2]
-			continue
+		switch f := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); f[0] {
+		case "X":
+			t.strays[f[1]] = f[2]
+		case "N":
+			t.namespaces[f[1]] = names(f[2])
+		default:
+			s.decode(line)
 		}
-		s.decode(line)
 	}
 	for _, k := range s.Keys {
 		k.Global, k.Always = true, slices.Contains(always, k.Name)

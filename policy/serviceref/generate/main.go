@@ -145,6 +145,9 @@ func globalText(source fs.FS, prefixes []string) (string, error) {
 	if err := strays(&b, source, prefixes); err != nil {
 		return "", err
 	}
+	if err := namespaces(&b, source, prefixes); err != nil {
+		return "", err
+	}
 	return b.String(), nil
 }
 
@@ -166,6 +169,31 @@ func strays(b *strings.Builder, source fs.FS, prefixes []string) error {
 				fmt.Fprintf(b, "X\t%s\t%s\n", k.Name, p)
 			}
 		}
+	}
+	return nil
+}
+
+// namespaces writes a line N for each service namespace of ARNs: the services
+// that define resource types in it.
+func namespaces(b *strings.Builder, source fs.FS, prefixes []string) error {
+	services := make(map[string][]string)
+	for _, p := range prefixes {
+		resources := make(map[string]sourceType)
+		if err := read(source, "data/resourceTypes/"+p+".json", &resources); err != nil {
+			return err
+		}
+		for _, r := range resources {
+			part := strings.SplitN(r.ARN, ":", 4)
+			if len(part) < 4 {
+				return fmt.Errorf("resource type %s of %s has the ARN %q", r.Name, p, r.ARN)
+			}
+			if !slices.Contains(services[part[2]], p) {
+				services[part[2]] = append(services[part[2]], p)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		fmt.Fprintf(b, "N\t%s\t%s\n", name, strings.Join(services[name], ","))
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	global, rest, _ := strings.Cut(string(text), "X\tsaml:aud\ta\n")
+	global, rest, _ := strings.Cut(string(text), "X\tsaml:aud\ta\nN\ta\ta\nN\tkms\tkms\n")
 	if !strings.HasPrefix(global, "K\taws:Key00\tString\n") || !strings.HasSuffix(global, "K\taws:PrincipalTag/${TagKey}\tString\n") {
 		t.Errorf("global keys = %q", global)
 	}
