@@ -36,9 +36,9 @@ type Constraint struct {
 	Not bool
 }
 
-// region tells a box, without what follows from the rest.
+// region tells a box in words, without what follows from the rest.
 func (q *question) region(b *box) Region {
-	r := Region{Example: q.witness(b)}
+	var r Region
 	r.Actions = q.describe(actionDim, b.action)
 	r.Resources = q.describe(resourceDim, b.resource)
 	for _, l := range b.free {

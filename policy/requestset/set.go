@@ -1,7 +1,6 @@
 package requestset
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/keyturn/keyturn/policy"
@@ -128,10 +127,13 @@ type Options struct {
 	// Regions is how many regions an answer lists at most; 0 means 16.
 	Regions int
 	// Cardinality tells how many values a key has in a request, by its name in
-	// lower case. Without it, a key's is unknown.
+	// lower case. Without it the Service Authorization Reference does.
 	Cardinality func(key string) Cardinality
-	// Actions are names of actions that examples should use, where one fits.
-	Actions iter.Seq[string]
+	// Known leaves out requests that the Service Authorization Reference does not
+	// know: of actions that do not exist, on resources that the action is not
+	// checked on, with condition keys that the action does not have. Regions are
+	// told in the documents' words all the same.
+	Known bool
 }
 
 // Answer says whether a set holds any request, and which.
@@ -163,8 +165,8 @@ func (s Set) Find(o Options) Answer {
 	if o.Regions == 0 {
 		o.Regions = defaultRegions
 	}
-	if o.Actions == nil {
-		o.Actions = func(func(string) bool) {}
+	if o.Cardinality == nil {
+		o.Cardinality = referenceCardinality
 	}
 	c := &compiler{}
 	q := &question{compiler: c, formula: s.formula(c), caller: s.caller, options: o}
@@ -172,9 +174,6 @@ func (s Set) Find(o Options) Answer {
 		q.caller = &policy.Caller{}
 	}
 	q.theory = &theory{compiler: c, cardinality: o.Cardinality, texts: make(map[string]found), keys: make(map[string]keyState)}
-	if o.Cardinality == nil {
-		q.theory.cardinality = func(string) Cardinality { return UnknownCardinality }
-	}
 	return q.answer()
 }
 
@@ -186,7 +185,14 @@ func (q *question) answer() Answer {
 	leaves := 0
 	s := solver{theory: q.theory, leaf: func(b *box) bool {
 		leaves++
+		example := b
+		if q.options.Known {
+			if example = q.known(b); example == nil {
+				return leaves < maxLeaves
+			}
+		}
 		r := q.region(b)
+		r.Example = q.witness(example)
 		switch {
 		case r.Example != nil:
 			a.Any = policy.Yes

@@ -126,3 +126,32 @@ func TestNewAccess(t *testing.T) {
 		})
 	}
 }
+
+// TestKnown: what nobody can ask for is no access.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		statement string
+		want      policy.Truth
+	}{
+		{"an action that exists", st("Allow", "kms:Create*", "*"), policy.Yes},
+		{"a misspelt action", st("Allow", "kms:ReEncrypt", "*"), policy.No},
+		{"a key on a bucket", st("Allow", "kms:Decrypt", "arn:aws:s3:::example"), policy.No},
+		{"a key used by its alias", st("Allow", "kms:Decrypt", "arn:aws:kms:*:123456789012:alias/example"), policy.No},
+		{"an alias deleted by its alias", st("Allow", "kms:DeleteAlias", "arn:aws:kms:*:123456789012:alias/example"), policy.Yes},
+		{"a key that the action does not have", st("Allow", "ec2:StartInstances", "*", `"StringEquals":{"kms:ViaService":"ec2.eu-west-1.amazonaws.com"}`), policy.No},
+		{"a key that the action does not have, if it exists", st("Allow", "ec2:StartInstances", "*", `"StringEqualsIfExists":{"kms:ViaService":"x"}`), policy.Yes},
+		{"an action without resource types", st("Allow", "kms:ListKeys", "*"), policy.Yes},
+		{"an action without resource types on one", st("Allow", "kms:ListKeys", keyARN), policy.No},
+		{"everything", st("Allow", "*", "*"), policy.Yes},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := requestset.Allowed(doc(t, c.statement)).Find(requestset.Options{Known: true})
+			if a.Any != c.want {
+				t.Errorf("any = %v, want %v: %v", a.Any, c.want, a.Regions)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/policy"
+	"github.com/keyturn/keyturn/policy/serviceref"
 )
 
 // Request is an example of the requests in a region. Its keys are in lower case.
@@ -185,14 +186,32 @@ func (s *question) example(d dimension, literals []literal) (string, bool) {
 		}
 	}
 	if d == actionDim {
-		for text := range s.options.Actions {
-			if sides.holds(strings.ToLower(text)) {
+		for _, l := range literals {
+			if text := knownAction(l, sides); text != "" {
 				return text, true
 			}
 		}
 	}
 	f := s.theory.find(d, literals)
 	return f.text, f.ok
+}
+
+// knownAction is an action that exists, for a pattern that names its service.
+func knownAction(l literal, s sides) string {
+	if l.not {
+		return ""
+	}
+	for i := range l.lang.patterns {
+		if service, _, _ := strings.Cut(l.lang.patterns[i].text, ":"); strings.ContainsAny(service, "*?") {
+			continue
+		}
+		for a := range serviceref.Actions(l.lang.patterns[i].text) {
+			if s.holds(strings.ToLower(a.String())) {
+				return a.String()
+			}
+		}
+	}
+	return ""
 }
 
 // cased is a text as the dimension's languages have it.
