@@ -1,8 +1,8 @@
 package policy
 
 import (
+	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // splitARN cuts a text at its first five colons: arn, partition, service,
@@ -50,21 +50,26 @@ func (p *arnPattern) match(parts *[6]string) bool {
 // arn:aws:kms:* names everything in KMS.
 type resourcePattern struct {
 	all     bool
-	arn     arnPattern
-	isARN   bool
+	arn     arnPattern // of its parts the first count
+	count   int
 	encoded string
 	colons  int
-	loose   bool // an asterisk ends one of the first five parts
+	loose   uint8 // a bit for each of the first five parts that an asterisk ends
 }
 
 func newResourcePattern(encoded string) resourcePattern {
 	p := resourcePattern{encoded: encoded, colons: strings.Count(encoded, ":")}
 	p.all = encoded == string([]byte{anyString})
-	p.arn, p.isARN = newARNPattern(encoded)
-	parts := strings.SplitN(encoded, ":", 6)
-	for i, s := range parts {
-		if i < 5 && strings.HasSuffix(s, string([]byte{anyString})) {
-			p.loose = true
+	for rest, more := encoded, true; more; p.count++ {
+		part := rest
+		if p.count < 5 {
+			part, rest, more = strings.Cut(rest, ":")
+		} else {
+			more = false
+		}
+		p.arn.parts[p.count] = newGlob(part)
+		if p.count < 5 && strings.HasSuffix(part, string([]byte{anyString})) {
+			p.loose |= 1 << p.count
 		}
 	}
 	return p
@@ -77,14 +82,58 @@ func (p *resourcePattern) match(r *resource) bool {
 	if !r.cut {
 		r.split()
 	}
-	if !p.isARN {
-		return p.encoded == r.text || holdsWildcard(p.encoded) && matchLoose(p.encoded, r.text)
+	if p.count < 6 {
+		return p.encoded == r.text || holdsWildcard(p.encoded) && p.matchLoose(r.text)
 	}
 	if r.isARN && p.arn.match(&r.parts) {
 		return true
 	}
 	// An asterisk goes beyond a colon only if the text has colons to spare.
-	return p.loose && r.colons > p.colons && matchLoose(p.encoded, r.text)
+	return p.loose != 0 && r.colons > p.colons && p.matchLoose(r.text)
+}
+
+// matchLoose goes part by part: each of the first five matches what stands
+// between two colons, and one that an asterisk ends as much behind it as is
+// needed. As little as possible is tried first, so no part sees the same text
+// twice, and all takes the time of matching the text once for each part.
+func (p *resourcePattern) matchLoose(text string) bool {
+	part, at := 0, 0
+	// The part behind the last asterisk that goes on, and where it was tried.
+	again, from := -1, 0
+	for {
+		end := strings.IndexByte(text[at:], ':')
+		g := &p.arn.parts[part]
+		last := part == p.count-1
+		var matches bool
+		switch {
+		case part == 5:
+			if matches = g.match(text[at:]); !matches && g.star && prefix(g.head, text[at:]) >= 0 {
+				return false // what is not behind its first asterisk here is not further on
+			}
+		case end >= 0:
+			matches = g.match(text[at:at+end]) && (!last || p.loose>>part&1 != 0)
+		default:
+			matches = last && g.match(text[at:])
+		}
+		switch {
+		case matches && last:
+			return true
+		case matches:
+			if at += end + 1; p.loose>>part&1 != 0 {
+				again, from = part+1, at
+			}
+			part++
+		case again < 0:
+			return false
+		default:
+			next := strings.IndexByte(text[from:], ':')
+			if next < 0 {
+				return false
+			}
+			from += next + 1
+			part, at = again, from
+		}
+	}
 }
 
 // resource is a request's resource, cut into parts once, for all patterns, when
@@ -113,55 +162,18 @@ func (r *resource) split() {
 	r.cut, r.colons, r.isARN = true, colons, colons >= 5
 }
 
-// matchLoose matches a pattern in which, within the first five parts, only an
-// asterisk at a part's end covers colons. Its time is at worst the product of
-// the two lengths.
-//
-// It remembers two asterisks: the last that may go on over colons, and behind
-// that the last that may not. To let the later one grow is enough: what an
-// earlier one of the same kind could gain by growing is gained already, for
-// asterisks that stay within a part cannot change which colons the pattern's
-// colons meet. And to let the first kind grow over what follows is cheap: in the
-// first five parts a colon must come next.
-func matchLoose(pattern, text string) bool {
-	type mark struct{ pattern, text, colons int }
-	far, near := mark{pattern: -1}, mark{pattern: -1}
-	p, t, colons := 0, 0, 0
-	for t < len(text) {
-		last := colons >= 5 // the sixth part, where everything covers colons
-		switch {
-		case p < len(pattern) && pattern[p] == anyString:
-			if last || p+1 == len(pattern) || pattern[p+1] == ':' {
-				far, near = mark{p, t, colons}, mark{pattern: -1}
-			} else {
-				near = mark{p, t, colons}
-			}
-			p++
-			continue
-		case p < len(pattern) && pattern[p] == anyChar && (last || text[t] != ':'):
-			_, size := utf8.DecodeRuneInString(text[t:])
-			p, t = p+1, t+size
-			continue
-		case p < len(pattern) && pattern[p] == text[t]:
-			if text[t] == ':' {
-				colons++
-			}
-			p, t = p+1, t+1
-			continue
-		}
-		back := &near
-		if near.pattern < 0 || text[near.text] == ':' {
-			back, near.pattern = &far, -1
-		}
-		if back.pattern < 0 {
-			return false
-		}
-		_, size := utf8.DecodeRuneInString(text[back.text:])
-		back.text += size
-		p, t, colons = back.pattern+1, back.text, back.colons
+// matchOnce matches an encoded pattern with at least five colons that was put
+// together for this one request, as a resourcePattern does.
+func (r *resource) matchOnce(pattern []byte) bool {
+	if !r.cut {
+		r.split()
 	}
-	for p < len(pattern) && pattern[p] == anyString {
-		p++
+	if r.isARN && arnOnce(pattern, r.text) {
+		return true
 	}
-	return p == len(pattern)
+	if r.colons <= bytes.Count(pattern, []byte(":")) || !bytes.Contains(pattern, []byte{anyString, ':'}) {
+		return false
+	}
+	p := newResourcePattern(string(pattern))
+	return p.matchLoose(r.text)
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Condition is one line of a Condition element: an operator, a key, and the
 // values of which one must fit.
@@ -16,6 +19,8 @@ type Condition struct {
 	set      setOperator
 	ifExists bool
 	operands []operand
+	// texts are the operands, sorted, if they are many and plain texts.
+	texts []string
 }
 
 type setOperator uint8
@@ -44,18 +49,29 @@ func newCondition(name, key string, values []string, version string) (c Conditio
 	for _, v := range values {
 		c.operands = append(c.operands, c.op.compile(v, version))
 	}
+	c.sortTexts()
 	return c, true
 }
 
-// splitOperator takes ForAllValues:, ForAnyValue: and IfExists off an operator.
-func splitOperator(name string) (set setOperator, base string, ifExists bool) {
-	if s, found := strings.CutPrefix(name, "ForAllValues:"); found {
-		set, name = forAllValues, s
-	} else if s, found := strings.CutPrefix(name, "ForAnyValue:"); found {
-		set, name = forAnyValue, s
+// fewTexts is how many texts are compared one by one.
+const fewTexts = 16
+
+// sortTexts prepares for many values that are compared as they are, such as a
+// list of accounts.
+func (c *Condition) sortTexts() {
+	if len(c.operands) <= fewTexts {
+		return
 	}
-	base, ifExists = strings.CutSuffix(name, "IfExists")
-	return set, base, ifExists
+	texts := make([]string, 0, len(c.operands))
+	for _, o := range c.operands {
+		text, ok := o.(equalOperand)
+		if !ok {
+			return
+		}
+		texts = append(texts, string(text))
+	}
+	slices.Sort(texts)
+	c.texts = texts
 }
 
 // evaluate tells whether the condition holds (IAM guide, "Conditions with
@@ -118,6 +134,10 @@ func (c *Condition) one(saw string, env *Env) (Truth, string) {
 }
 
 func (c *Condition) any(saw string, env *Env) (t Truth, variable string) {
+	if c.texts != nil {
+		_, found := slices.BinarySearch(c.texts, saw)
+		return truth(found), ""
+	}
 	for _, o := range c.operands {
 		u, name := o.fits(saw, env)
 		if u == Yes {

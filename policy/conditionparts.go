@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Quantifier is a condition's set operator (IAM guide, "Set operators for
 // multivalued context keys").
 type Quantifier uint8
@@ -10,6 +12,17 @@ const (
 	ForAllValues
 	ForAnyValue
 )
+
+// splitOperator takes ForAllValues:, ForAnyValue: and IfExists off an operator.
+func splitOperator(name string) (set setOperator, base string, ifExists bool) {
+	if s, found := strings.CutPrefix(name, "ForAllValues:"); found {
+		set, name = forAllValues, s
+	} else if s, found := strings.CutPrefix(name, "ForAnyValue:"); found {
+		set, name = forAnyValue, s
+	}
+	base, ifExists = strings.CutSuffix(name, "IfExists")
+	return set, base, ifExists
+}
 
 // Base is the operator without set operator and IfExists: "StringLike".
 func (c *Condition) Base() string {

@@ -48,6 +48,9 @@ type Env struct {
 	// seen are the action and the resource as mismatches show them, once one
 	// does.
 	seen []string
+	// read is how a value was read last, resolved a text with variables.
+	read     reading
+	resolved []byte
 
 	// ResourceBased says that the policies are attached to a resource, so that
 	// a statement without Principal names nobody.
@@ -57,6 +60,10 @@ type Env struct {
 	// statement has no effect (KMS guide, "Key policies in AWS KMS").
 	ImpliedResource bool
 }
+
+// mostKept bounds the memory, in bytes, that an Env keeps from one request to
+// the next.
+const mostKept = 1 << 14
 
 // NewEnv prepares a request: the action, such as "kms:CreateGrant", the ARN
 // acted on, or "*", the caller and the condition keys.
@@ -73,6 +80,10 @@ func (env *Env) Reset(action, resource string, caller *Caller, keys Keys) {
 	env.keysOfAction = newActionKeys(action)
 	env.resource.text, env.resource.cut = resource, false
 	env.seen = nil
+	env.read.as, env.read.text = asNothing, ""
+	if cap(env.resolved) > mostKept || cap(env.read.bytes) > mostKept {
+		env.resolved, env.read.bytes = nil, nil
+	}
 	env.ResourceBased, env.ImpliedResource = false, false
 }
 

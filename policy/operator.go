@@ -11,20 +11,21 @@ import (
 type operator struct {
 	negated bool
 	null    bool
-	// variables: the operator's values may hold policy variables.
-	variables bool
+	// once compares with an encoded value made for one request. Operators whose
+	// values may hold no policy variables have none.
+	once func(encoded []byte, saw string) bool
 	// build compiles an encoded value; nil if the value is no value for the
 	// operator.
 	build func(encoded string) operand
 }
 
 var operators = map[string]operator{
-	"StringEquals":              {variables: true, build: newEqual},
-	"StringNotEquals":           {variables: true, build: newEqual, negated: true},
-	"StringEqualsIgnoreCase":    {variables: true, build: newEqualFold},
-	"StringNotEqualsIgnoreCase": {variables: true, build: newEqualFold, negated: true},
-	"StringLike":                {variables: true, build: newLike},
-	"StringNotLike":             {variables: true, build: newLike, negated: true},
+	"StringEquals":              {once: equalOnce, build: newEqual},
+	"StringNotEquals":           {once: equalOnce, build: newEqual, negated: true},
+	"StringEqualsIgnoreCase":    {once: equalFoldOnce, build: newEqualFold},
+	"StringNotEqualsIgnoreCase": {once: equalFoldOnce, build: newEqualFold, negated: true},
+	"StringLike":                {once: matchOnce, build: newLike},
+	"StringNotLike":             {once: matchOnce, build: newLike, negated: true},
 
 	"NumericEquals":            {build: numeric(equal)},
 	"NumericNotEquals":         {build: numeric(equal), negated: true},
@@ -40,25 +41,25 @@ var operators = map[string]operator{
 	"DateGreaterThan":       {build: date(greater)},
 	"DateGreaterThanEquals": {build: date(greater | equal)},
 
-	"Bool":         {variables: true, build: newBool},
+	"Bool":         {once: boolOnce, build: newBool},
 	"BinaryEquals": {build: newBinary},
 	"IpAddress":    {build: newNetwork},
 	"NotIpAddress": {build: newNetwork, negated: true},
 
-	"ArnEquals":    {variables: true, build: newARN},
-	"ArnLike":      {variables: true, build: newARN},
-	"ArnNotEquals": {variables: true, build: newARN, negated: true},
-	"ArnNotLike":   {variables: true, build: newARN, negated: true},
+	"ArnEquals":    {once: arnOnce, build: newARN},
+	"ArnLike":      {once: arnOnce, build: newARN},
+	"ArnNotEquals": {once: arnOnce, build: newARN, negated: true},
+	"ArnNotLike":   {once: arnOnce, build: newARN, negated: true},
 
 	"Null": {null: true, build: newBool},
 }
 
 // compile makes an operand of a value as written.
 func (op operator) compile(value, version string) operand {
-	if op.variables && version == Version2012 {
+	if op.once != nil && version == Version2012 {
 		encoded, t := compileTemplate(value, true)
 		if t != nil {
-			return &templateOperand{template: t, build: op.build}
+			return &templateOperand{template: t, once: op.once}
 		}
 		return orNothing(op.build(encoded))
 	}
@@ -77,18 +78,18 @@ type nothing struct{}
 
 func (nothing) fits(string, *Env) (Truth, string) { return No, "" }
 
-// templateOperand is a value with variables, compiled anew for every request.
+// templateOperand is a value with variables, put together for every request.
 type templateOperand struct {
 	template *template
-	build    func(string) operand
+	once     func(encoded []byte, saw string) bool
 }
 
 func (o *templateOperand) fits(saw string, env *Env) (Truth, string) {
-	text, ok, name := o.template.resolve(env)
-	if ok != Yes {
-		return ok, name
+	t, name := o.template.resolve(env, len(saw))
+	if t != Yes {
+		return t, name
 	}
-	return orNothing(o.build(text)).fits(saw, env)
+	return truth(o.once(env.resolved, saw)), ""
 }
 
 type equalOperand string
@@ -148,9 +149,9 @@ func newBinary(encoded string) operand {
 	return binaryOperand(b)
 }
 
-func (o binaryOperand) fits(saw string, _ *Env) (Truth, string) {
-	b, err := base64.StdEncoding.DecodeString(saw)
-	return truth(err == nil && string(b) == string(o)), ""
+func (o binaryOperand) fits(saw string, env *Env) (Truth, string) {
+	r := env.read.read(saw, asBytes)
+	return truth(r.ok && string(r.bytes) == string(o)), ""
 }
 
 type networkOperand netip.Prefix
@@ -175,9 +176,9 @@ func parseNetwork(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(a, a.BitLen()), true
 }
 
-func (o networkOperand) fits(saw string, _ *Env) (Truth, string) {
-	a, err := netip.ParseAddr(saw)
-	return truth(err == nil && netip.Prefix(o).Contains(a.Unmap())), ""
+func (o networkOperand) fits(saw string, env *Env) (Truth, string) {
+	r := env.read.read(saw, asAddress)
+	return truth(r.ok && netip.Prefix(o).Contains(r.address)), ""
 }
 
 type arnOperand struct{ pattern arnPattern }
@@ -190,7 +191,7 @@ func newARN(encoded string) operand {
 	return &arnOperand{p}
 }
 
-func (o *arnOperand) fits(saw string, _ *Env) (Truth, string) {
-	parts, ok := splitARN(saw)
-	return truth(ok && o.pattern.match(&parts)), ""
+func (o *arnOperand) fits(saw string, env *Env) (Truth, string) {
+	r := env.read.read(saw, asARN)
+	return truth(r.ok && o.pattern.match(&r.arn)), ""
 }

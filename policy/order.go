@@ -96,9 +96,9 @@ func numeric(o order) func(string) operand {
 	}
 }
 
-func (o *numericOperand) fits(saw string, _ *Env) (Truth, string) {
-	d, ok := parseDecimal(saw)
-	return truth(ok && o.order.allows(d.compare(o.value))), ""
+func (o *numericOperand) fits(saw string, env *Env) (Truth, string) {
+	r := env.read.read(saw, asNumber)
+	return truth(r.ok && o.order.allows(r.number.compare(o.value))), ""
 }
 
 type dateOperand struct {
@@ -116,9 +116,9 @@ func date(o order) func(string) operand {
 	}
 }
 
-func (o *dateOperand) fits(saw string, _ *Env) (Truth, string) {
-	t, ok := parseDate(saw)
-	return truth(ok && o.order.allows(t.Compare(o.value))), ""
+func (o *dateOperand) fits(saw string, env *Env) (Truth, string) {
+	r := env.read.read(saw, asDate)
+	return truth(r.ok && o.order.allows(r.date.Compare(o.value))), ""
 }
 
 // dateLayouts are the W3C profile of ISO 8601, which the IAM guide names, and

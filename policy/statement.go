@@ -83,12 +83,11 @@ func (m *resourceMatcher) match(env *Env) (Truth, string) {
 	if m.template == nil {
 		return truth(m.pattern.match(&env.resource)), ""
 	}
-	text, ok, name := m.template.resolve(env)
-	if ok != Yes {
-		return ok, name
+	t, name := m.template.resolve(env, len(env.resource.text))
+	if t != Yes {
+		return t, name
 	}
-	p := newResourcePattern(text)
-	return truth(p.match(&env.resource)), ""
+	return truth(env.resource.matchOnce(env.resolved)), ""
 }
 
 // Index is the statement's place in its policy, from 0.

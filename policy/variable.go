@@ -8,6 +8,8 @@ import "strings"
 type template struct {
 	literals  []string // one more than variables
 	variables []variable
+	// asterisks counts the wildcards of the literals that may cover nothing.
+	asterisks int
 }
 
 type variable struct {
@@ -51,6 +53,9 @@ func compileTemplate(text string, wild bool) (string, *template) {
 		return literal.String(), nil
 	}
 	t.literals = append(t.literals, literal.String())
+	for _, l := range t.literals {
+		t.asterisks += strings.Count(l, string([]byte{anyString}))
+	}
 	return "", &t
 }
 
@@ -65,28 +70,36 @@ func newVariable(inside string) variable {
 	return v
 }
 
-// resolve puts the request's values in place of the variables. Values are
-// literal text: an asterisk in one is no wildcard. It is No, with the
-// variable's name, if a variable has no single value and no default.
-func (t *template) resolve(env *Env) (text string, ok Truth, name string) {
-	var b strings.Builder
-	b.WriteString(t.literals[0])
+// resolve puts the request's values in place of the variables, into
+// env.resolved. Values are literal text: an asterisk in one is no wildcard. It
+// is No, with the variable's name, if a variable has no single value and no
+// default; and No without a name if the text gets too long to fit a text of the
+// given length.
+func (t *template) resolve(env *Env, fit int) (ok Truth, name string) {
+	// A character of four bytes may fit one of another case that has one.
+	most := t.asterisks + 4*fit
+	b := append(env.resolved[:0], t.literals[0]...)
 	for i := range t.variables {
 		v := &t.variables[i]
 		values, present, unknown := env.keys.Get(v.key)
+		var value string
 		switch {
 		case unknown:
-			return "", Maybe, v.name
+			return Maybe, v.name
 		case present && len(values) == 1 && !holdsWildcard(values[0]):
-			b.WriteString(values[0])
+			value = values[0]
 		case !present && v.hasDefault:
-			b.WriteString(v.fallback)
+			value = v.fallback
 		default:
-			return "", No, v.name
+			return No, v.name
 		}
-		b.WriteString(t.literals[i+1])
+		if len(b)+len(value) > most {
+			return No, ""
+		}
+		b = append(append(b, value...), t.literals[i+1]...)
 	}
-	return b.String(), Yes, ""
+	env.resolved = b
+	return Yes, ""
 }
 
 // holdsWildcard tells of the two bytes that stand for wildcards. No UTF-8 text

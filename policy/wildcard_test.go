@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +99,40 @@ func TestWildcardsTakeBoundedTime(t *testing.T) {
 	}
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// TestWildcardsEqualReference matches short patterns over few letters, which
+// meet in many more ways than those of a fuzzer.
+func TestWildcardsEqualReference(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(letters string, most int) string {
+		list := []rune(letters)
+		out := make([]rune, random.IntN(most))
+		for i := range out {
+			out[i] = list[random.IntN(len(list))]
+		}
+		return string(out)
+	}
+	matched := 0
+	for i := range 20000 {
+		pattern, text := pick("ab:*?é*?:", 14), pick("ab:é:", 14)
+		if i%2 == 0 {
+			pattern, text = "a*:b?:*:?:a:"+pattern, "ab:bb:a:b:a:"+text
+		}
+		if got, want := policy.MatchGlob(pattern, text), wildcard(pattern, false, false).MatchString(text); got != want {
+			t.Fatalf("StringLike %q %q: %v", pattern, text, got)
+		}
+		want := referenceARN(pattern, text)
+		if got := policy.MatchResource(pattern, text); got != want {
+			t.Fatalf("Resource %q %q: %v", pattern, text, got)
+		}
+		if want {
+			matched++
+		}
+	}
+	if matched < 500 {
+		t.Errorf("only %d match", matched)
 	}
 }
