@@ -118,7 +118,7 @@ func substitute(version, text string, r request) (string, bool) {
 		case present && len(values) == 1:
 			return hide.Replace(values[0])
 		case !present && found && strings.HasPrefix(fallback, "'") && strings.HasSuffix(fallback, "'") && len(fallback) > 1:
-			return hide.Replace(strings.Trim(fallback, "'"))
+			return hide.Replace(fallback[1 : len(fallback)-1])
 		}
 		ok = false
 		return ""
