@@ -16,7 +16,7 @@ import (
 // What the program ends with. Only main turns an error into one of them.
 const (
 	exitOK      = 0
-	exitFound   = 1 // the doctor found a cause
+	exitFound   = 1 // the doctor found a cause, a check found a difference
 	exitUnknown = 2 // no conclusion, or the command could not be carried out
 )
 
@@ -53,11 +53,16 @@ func run(args []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintf(root.ErrOrStderr(), "keyturn: %v\n", err)
-	if h := new(hintError); errors.As(err, &h) {
-		fmt.Fprintf(root.ErrOrStderr(), "  %s\n", h.hint)
-	}
+	printError(root, err)
 	return exitUnknown
+}
+
+// printError tells a person what went wrong, and what to type next.
+func printError(c *cobra.Command, err error) {
+	fmt.Fprintf(c.ErrOrStderr(), "keyturn: %v\n", err)
+	if h := new(hintError); errors.As(err, &h) {
+		fmt.Fprintf(c.ErrOrStderr(), "  %s\n", h.hint)
+	}
 }
 
 func newRoot() *cobra.Command {
@@ -72,7 +77,7 @@ CloudTrail) in which every request is signed and authorized as AWS would.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newServe(), newEnv(), newDiagnose(), newDemo(), newVersion())
+	root.AddCommand(newServe(), newEnv(), newDiagnose(), newDemo(), newPolicy(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
