@@ -11,6 +11,11 @@ import (
 type namedCaller struct {
 	name   string
 	caller policy.Caller
+	// exact: the caller is the very one whom a document names.
+	exact bool
+	// others are the ARNs of those whom the documents name, for a caller who is
+	// none of them.
+	others []string
 }
 
 // elsewhere is an account that the documents do not name, for everybody else.
@@ -20,10 +25,10 @@ const elsewhere = "999999999999"
 func callersIn(documents []Document) []namedCaller {
 	var list []namedCaller
 	seen := make(map[string]bool)
-	add := func(name string, c policy.Caller) {
+	add := func(name string, c policy.Caller, exact bool) {
 		if !seen[name] {
 			seen[name] = true
-			list = append(list, namedCaller{name, c})
+			list = append(list, namedCaller{name: name, caller: c, exact: exact})
 		}
 	}
 	for _, d := range documents {
@@ -31,23 +36,32 @@ func callersIn(documents []Document) []namedCaller {
 			s := d.Policy.Statement(i)
 			for _, p := range slices.Concat(s.Principals(), s.NotPrincipals()) {
 				if name, c, ok := callerNamed(p); ok {
-					add(name, c)
+					add(name, c, c.Account != elsewhere)
 				}
 			}
 		}
 	}
-	// Those who are named come first, then the others of their accounts.
-	for _, n := range slices.Clone(list) {
-		account := n.caller.Account
-		if account == "" {
-			continue
-		}
-		add("the root user of account "+account, policy.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", Root: true})
-		add("the other users of account "+account, policy.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":user/example-other", ID: "AIDAEXAMPLEEXAMPLEOTHER"})
-		add("the other roles of account "+account, session(account, "arn:aws:iam::"+account+":role/example-other", "AROAEXAMPLEEXAMPLEOTHER"))
+	// Those who are named come first, then the others of the accounts.
+	for _, account := range accountsIn(documents) {
+		add("the root user of account "+account, policy.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", Root: true}, true)
+		add("the other users of account "+account, policy.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":user/example-other", ID: "AIDAEXAMPLEEXAMPLEOTHER"}, false)
+		add("the other roles of account "+account, session(account, "arn:aws:iam::"+account+":role/example-other", "AROAEXAMPLEEXAMPLEOTHER"), false)
 	}
-	add("everybody else with an account", policy.Caller{Account: elsewhere, ARN: "arn:aws:iam::" + elsewhere + ":user/example", ID: "AIDAEXAMPLEELSEWHEREEX"})
-	add("anonymous callers", policy.Caller{})
+	var named []string
+	for _, n := range list {
+		if n.exact && n.caller.RoleARN != "" {
+			named = append(named, n.caller.RoleARN)
+		} else if n.exact {
+			named = append(named, n.caller.ARN)
+		}
+	}
+	for i := range list {
+		if !list[i].exact {
+			list[i].others = named
+		}
+	}
+	add("everybody else with an account", policy.Caller{Account: elsewhere, ARN: "arn:aws:iam::" + elsewhere + ":user/example", ID: "AIDAEXAMPLEELSEWHEREEX"}, false)
+	add("anonymous callers", policy.Caller{}, false)
 	return list
 }
 
@@ -67,7 +81,7 @@ func callerNamed(p policy.PrincipalName) (name string, c policy.Caller, ok bool)
 }
 
 func awsCaller(text string) (name string, c policy.Caller, ok bool) {
-	if len(text) == 12 && strings.Trim(text, "0123456789") == "" {
+	if isAccount(text) {
 		text = "arn:aws:iam::" + text + ":root"
 	}
 	parts := strings.SplitN(text, ":", 6)
@@ -105,3 +119,5 @@ func session(account, role, id string) policy.Caller {
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	return policy.Caller{Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/" + name + "/example", RoleARN: role, RoleID: id}
 }
+
+func isAccount(text string) bool { return len(text) == 12 && strings.Trim(text, "0123456789") == "" }

@@ -30,14 +30,17 @@ type CallerAnswer struct {
 // and everybody else. An empty list means that there is nothing new.
 func NewAccessTo(existing, updated []Document, o Options) []CallerAnswer {
 	var list []CallerAnswer
-	for _, c := range callersIn(slices.Concat(existing, updated)) {
+	all := slices.Concat(existing, updated)
+	accounts := accountsIn(all)
+	for _, c := range callersIn(all) {
+		facts := factsOf(c, accounts)
 		granted := Attachment{Caller: &c.caller, ByNames: ^policy.NamesAccount}
 		delegated := Attachment{Caller: &c.caller, ByNames: policy.NamesAccount}
 		before, now := AllowedBy(granted, existing...), AllowedBy(granted, updated...)
 		for _, a := range [...]CallerAnswer{
-			{Answer: now.Minus(before).Find(o)},
+			{Answer: now.Minus(before).among(facts).Find(o)},
 			// What is granted needs no delegation.
-			{Answer: AllowedBy(delegated, updated...).Minus(now).Minus(before).Minus(AllowedBy(delegated, existing...)).Find(o), Delegated: true},
+			{Answer: AllowedBy(delegated, updated...).Minus(now).Minus(before).Minus(AllowedBy(delegated, existing...)).among(facts).Find(o), Delegated: true},
 		} {
 			if a.Answer.Any != policy.No {
 				a.Callers = []string{c.name}

@@ -16,6 +16,8 @@ type line struct {
 	fits *language
 	// variables: it compares keys with each other, so it is not about one key.
 	variables bool
+	// shadow: it follows from who the caller is, and is not told.
+	shadow bool
 }
 
 // family sorts operators by how the values they tell apart are found.

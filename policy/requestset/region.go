@@ -53,11 +53,15 @@ func (q *question) region(b *box) Region {
 		}
 	}
 	for name := range b.keys {
-		if onlyAbsent(b.keys[name], q.theory.cardinality(name)) {
+		shadow := !slices.ContainsFunc(b.keys[name], func(l keyLiteral) bool { return !l.line.shadow })
+		if !shadow && onlyAbsent(b.keys[name], q.theory.cardinality(name)) {
 			r.Conditions = append(r.Conditions, Constraint{Operator: "Null", Key: b.keys[name][0].line.cond.Key, Values: []string{"true"}})
 			continue
 		}
 		for _, l := range q.needed(name, b.keys[name]) {
+			if l.line.shadow {
+				continue
+			}
 			c := l.line.cond
 			r.Conditions = append(r.Conditions, Constraint{c.Operator, c.Key, c.Values, !l.holds})
 		}
