@@ -83,7 +83,7 @@ type evaluation struct {
 }
 
 func (e *evaluation) start(r *Request, p *Policies) {
-	e.request, e.policies, e.caller = r, p, r.Principal.caller()
+	e.request, e.policies, e.caller = r, p, r.Principal.Caller()
 	e.caller.Bounded = p.Boundary != nil
 	e.keys.request = r
 	e.env.Reset(r.Action, r.Resource, &e.caller, &e.keys)

@@ -149,8 +149,9 @@ func (r *Request) resourceAccount() string {
 	return r.Principal.Account
 }
 
-// caller gives the principal by the names that policies may use for it.
-func (p *Principal) caller() policy.Caller {
+// Caller gives the principal by the names that policies may use for it. Whether
+// it has a permissions boundary is not its own to know.
+func (p *Principal) Caller() policy.Caller {
 	c := policy.Caller{
 		Account: p.Account, ARN: p.ARN, RoleARN: p.RoleARN, RoleID: p.RoleID, UserARN: p.UserARN,
 		Root: p.Type == Root, Service: p.ServicePrincipal, Federated: p.Federated,

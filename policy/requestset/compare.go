@@ -38,9 +38,9 @@ func NewAccessTo(existing, updated []Document, o Options) []CallerAnswer {
 		delegated := Attachment{Caller: &c.caller, ByNames: policy.NamesAccount}
 		before, now := AllowedBy(granted, existing...), AllowedBy(granted, updated...)
 		for _, a := range [...]CallerAnswer{
-			{Answer: now.Minus(before).among(facts).Find(o)},
+			{Answer: now.Minus(before).known(facts).Find(o)},
 			// What is granted needs no delegation.
-			{Answer: AllowedBy(delegated, updated...).Minus(now).Minus(before).Minus(AllowedBy(delegated, existing...)).among(facts).Find(o), Delegated: true},
+			{Answer: AllowedBy(delegated, updated...).Minus(now).Minus(before).Minus(AllowedBy(delegated, existing...)).known(facts).Find(o), Delegated: true},
 		} {
 			if a.Answer.Any != policy.No {
 				a.Callers = []string{c.name}
@@ -49,6 +49,15 @@ func NewAccessTo(existing, updated []Document, o Options) []CallerAnswer {
 		}
 	}
 	return list
+}
+
+// known is Given for facts of our own making.
+func (s Set) known(f Facts) Set {
+	t, err := s.Given(f)
+	if err != nil {
+		panic("requestset: " + err.Error())
+	}
+	return t
 }
 
 // addCaller joins callers for whom the same holds.

@@ -122,6 +122,17 @@ func (s Set) with(t Set, join func(f, g *formula) *formula) Set {
 	return Set{caller: caller, build: func(c *compiler) *formula { return join(s.formula(c), t.formula(c)) }}
 }
 
+// Holds reports whether a request is in the set, as the matcher has it. Keys are
+// by names in lower case; those that are not there are absent.
+func (s Set) Holds(r Request) bool {
+	c := &compiler{}
+	q := &question{compiler: c, formula: s.formula(c), caller: s.caller}
+	if q.caller == nil {
+		q.caller = &policy.Caller{}
+	}
+	return q.holds(q.formula, &r)
+}
+
 // Options refine a question. The zero Options will do.
 type Options struct {
 	// Regions is how many regions an answer lists at most; 0 means 16.

@@ -248,6 +248,8 @@ func (s *question) holds(f *formula, r *Request) bool {
 	switch f.op {
 	case notOp:
 		return !s.holds(f.kids[0], r)
+	case literalOp:
+		return s.literalHolds(f.lit, r)
 	case statementOp:
 		env := policy.NewEnv(r.Action, r.Resource, s.caller, keys(r.Keys))
 		env.ResourceBased, env.ImpliedResource = f.st.options.resourceBased, f.st.options.impliedResource
@@ -256,4 +258,20 @@ func (s *question) holds(f *formula, r *Request) bool {
 		return slices.ContainsFunc(f.kids, func(k *formula) bool { return s.holds(k, r) })
 	}
 	return !slices.ContainsFunc(f.kids, func(k *formula) bool { return !s.holds(k, r) })
+}
+
+// literalHolds judges a literal that is no part of a statement: a fact.
+func (s *question) literalHolds(l literal, r *Request) bool {
+	var in bool
+	switch {
+	case l.line != nil:
+		in = l.line.cond.HoldsWith(keys(r.Keys)) == policy.Yes
+	case l.free != nil:
+		in = l.free.cond != nil && l.free.cond.HoldsWith(keys(r.Keys)) == policy.Yes
+	case l.dim == actionDim:
+		in = l.lang.has(strings.ToLower(r.Action))
+	default:
+		in = l.lang.has(r.Resource)
+	}
+	return in != l.not
 }
