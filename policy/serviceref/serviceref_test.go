@@ -192,6 +192,8 @@ func TestLookupKey(t *testing.T) {
 		{"not in every request", "aws:SourceIp", "aws:SourceIp", serviceref.IPAddress, true, false},
 		{"a tag", "aws:resourcetag/Cost:Center", "aws:ResourceTag/${TagKey}", serviceref.String, true, false},
 		{"a service's tag key", "ec2:ResourceTag/x", "ec2:ResourceTag/${TagKey}", serviceref.String, false, false},
+		{"another way to write a tag", "s3:ExistingObjectTag/x", "s3:ExistingObjectTag/${key}", serviceref.String, false, false},
+		{"a third", "secretsmanager:ResourceTag/x", "secretsmanager:ResourceTag/${TagKey}", serviceref.String, false, false},
 		{"across services", "ec2:SourceInstanceArn", "ec2:SourceInstanceArn", serviceref.ARN, true, false},
 		{"an identity provider's", "saml:aud", "saml:aud", serviceref.String, false, false},
 		{"a service's that another has", "identitystore:GroupId", "identitystore:GroupId", serviceref.ArrayOfString, false, false},

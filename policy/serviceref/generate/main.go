@@ -138,7 +138,7 @@ func globalText(source fs.FS, prefixes []string) (string, error) {
 	}
 	var b strings.Builder
 	for _, f := range found {
-		if err := keyLine(&b, sourceKey{Name: strings.Replace(f[1], "/tag-key", "/${TagKey}", 1), Type: f[2]}); err != nil {
+		if err := keyLine(&b, sourceKey{Name: f[1], Type: f[2]}); err != nil {
 			return "", err
 		}
 	}
@@ -166,7 +166,7 @@ func strays(b *strings.Builder, source fs.FS, prefixes []string) error {
 		for _, k := range sorted(all[p], func(k sourceKey) string { return k.Name }) {
 			of, _, _ := strings.Cut(strings.ToLower(k.Name), ":")
 			if _, found := all[of][strings.ToLower(k.Name)]; !found && of != "aws" {
-				fmt.Fprintf(b, "X\t%s\t%s\n", k.Name, p)
+				fmt.Fprintf(b, "X\t%s\t%s\n", keyName(k.Name), p)
 			}
 		}
 	}
@@ -205,11 +205,23 @@ var types = []string{
 	"ArrayOfString", "ArrayOfARN", "ArrayOfBool", "ArrayOfDate", "ArrayOfNumeric", "ArrayOfIPAddress",
 }
 
+// keyName writes all variable parts of a key's name alike: AWS has
+// aws:ResourceTag/${TagKey}, aws:PrincipalTag/tag-key and
+// s3:ExistingObjectTag/<key>.
+func keyName(name string) string {
+	if before, found := strings.CutSuffix(name, "/tag-key"); found {
+		return before + "/${TagKey}"
+	}
+	return angled.ReplaceAllString(name, "$${$1}")
+}
+
+var angled = regexp.MustCompile(`<([^>]+)>`)
+
 func keyLine(b *strings.Builder, k sourceKey) error {
 	if !slices.Contains(types, k.Type) {
 		return fmt.Errorf("key %s has the unknown type %q", k.Name, k.Type)
 	}
-	b.WriteString("K\t" + k.Name + "\t" + k.Type)
+	b.WriteString("K\t" + keyName(k.Name) + "\t" + k.Type)
 	if strings.Contains(strings.ToLower(k.Description), "deprecated") {
 		b.WriteString("\tdeprecated")
 	}

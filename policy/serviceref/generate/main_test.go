@@ -38,7 +38,8 @@ func source(change ...string) fstest.MapFS {
 		"data/resourceTypes/kms.json": `{
 		  "key": {"key": "key", "arn": "arn:${Partition}:kms:${Region}:${Account}:key/${KeyId}", "conditionKeys": ["kms:B"]},
 		  "alias": {"key": "alias", "arn": "arn:${Partition}:kms:${Region}:${Account}:alias/${Alias}"}}`,
-		"data/conditionKeys/kms.json": `{"kms:viaservice": {"key": "kms:ViaService", "type": "String"}, "kms:b": {"key": "kms:B", "type": "Bool"}}`,
+		"data/conditionKeys/kms.json": `{"kms:viaservice": {"key": "kms:ViaService", "type": "String"}, "kms:b": {"key": "kms:B", "type": "Bool"},
+		  "kms:tag/<key>": {"key": "kms:Tag/<key>", "type": "String"}}`,
 	}
 	for i := 0; i < len(change); i += 3 {
 		files[change[i]] = strings.Replace(files[change[i]], change[i+1], change[i+2], 1)
@@ -66,10 +67,10 @@ func TestBuild(t *testing.T) {
 	}
 	want := strings.Join([]string{
 		"K\tsaml:aud\tArrayOfString\tdeprecated", "R\tb\tarn:${Partition}:a:::b/${Name}\t",
-		"K\tkms:B\tBool", "K\tkms:ViaService\tString",
+		"K\tkms:B\tBool", "K\tkms:Tag/${key}\tString", "K\tkms:ViaService\tString",
 		"R\talias\tarn:${Partition}:kms:${Region}:${Account}:alias/${Alias}\t",
 		"R\tkey\tarn:${Partition}:kms:${Region}:${Account}:key/${KeyId}\t0",
-		"A\tCreateGrant\tP\t1,0\ta:B,a:C\t1*:0:a:B\t0::", "A\tListKeys\tL\t\t", "",
+		"A\tCreateGrant\tP\t2,0\ta:B,a:C\t1*:0:a:B\t0::", "A\tListKeys\tL\t\t", "",
 	}, "\n")
 	if diff := cmp.Diff(want, rest); diff != "" {
 		t.Error(diff)
