@@ -1,0 +1,44 @@
+package analyzer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// regions are those that AWS has told of (AWS General Reference, "Regional
+// endpoints"). A Region that is not among them may be new.
+var regions = []string{
+	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
+	"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7",
+	"ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2",
+	"eu-west-1", "eu-west-2", "eu-west-3", "eusc-de-east-1", "il-central-1", "me-central-1", "me-south-1", "me-west-1", "mx-central-1", "sa-east-1", "sa-west-1",
+	"us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-isob-west-1",
+	"us-isof-east-1", "us-isof-south-1", "eu-isoe-west-1", "us-west-1", "us-west-2",
+}
+
+var (
+	regionForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`)
+	number     = regexp.MustCompile(`[0-9]+$`)
+)
+
+// region notes a Region that does not exist: one that has not the form of one,
+// or that differs from a known one by a slip of letters. One that is unknown
+// otherwise may be new and passes.
+func (a *analysis) region(code Code, name string, at Location, format string) {
+	if slices.Contains(regions, name) {
+		return
+	}
+	hint := didYouMean(name, regions)
+	if regionForm.MatchString(name) && (hint == "" || newNumber(name)) {
+		return
+	}
+	a.add(code, []Location{at}, hint, fmt.Sprintf(format, name))
+}
+
+// newNumber reports whether a Region differs from a known one by its number, or
+// its parts are all of known ones.
+func newNumber(name string) bool {
+	place := number.ReplaceAllString(name, "")
+	return slices.ContainsFunc(regions, func(r string) bool { return number.ReplaceAllString(r, "") == place })
+}
