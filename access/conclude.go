@@ -240,10 +240,24 @@ func (e *evaluation) resourceNote() string {
 		return "the role's trust policy does not let the principal perform " + action
 	case e.kind == RoleTrust && r.by[direct] == policy.No && r.by[limited] == policy.No && r.by[delegating] == policy.Yes:
 		return "the role's trust policy lets IAM policies of account " + account + " decide"
-	case r.allow == policy.No && e.crossAccount():
-		return "the resource's policy allows the other account's principal no " + action
+	case r.allow != policy.No || !e.crossAccount():
+	case e.policies.Resource == nil:
+		return "the resource has no policy that could let " + e.stranger() + " in"
+	default:
+		return "the resource's policy allows " + e.stranger() + " no " + action
 	}
 	return ""
+}
+
+// stranger words a caller who is not of the resource's account.
+func (e *evaluation) stranger() string {
+	switch {
+	case e.request.Principal.ServicePrincipal != "":
+		return "the service"
+	case e.accountless():
+		return "a caller without an account"
+	}
+	return "the other account's principal"
 }
 
 // levelNote names a level of the organization that allows nothing.

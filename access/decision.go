@@ -57,6 +57,7 @@ type Reason struct {
 	Layer     Layer
 	Document  string // Document.Name
 	ARN       string // Document.ARN
+	File      string // Document.File
 	Statement int    // index in the document
 	Sid       string
 	Position  policy.Position

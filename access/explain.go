@@ -75,7 +75,8 @@ func (v *LayerVerdict) explain(b *strings.Builder) {
 	}
 }
 
-// where names the statement: "CreateGrantForEC2, statement 1, line 3".
+// where names the statement: "CreateGrantForEC2, statement 1, line 3", or with
+// its file "CreateGrantForEC2, statement 1, policies/grant.json:3:16".
 func (r *Reason) where() string {
 	if r.GrantID != "" {
 		return r.Document
@@ -84,7 +85,12 @@ func (r *Reason) where() string {
 	if r.Sid != "" {
 		s += fmt.Sprintf(" %q", r.Sid)
 	}
-	if r.Position != (policy.Position{}) {
+	switch {
+	case r.Position == (policy.Position{}):
+	case r.File != "":
+		// The form that editors and terminals make a link of.
+		s += fmt.Sprintf(", %s:%d:%d", r.File, r.Position.Line, r.Position.Column)
+	default:
 		s += fmt.Sprintf(", line %d", r.Position.Line)
 	}
 	return s

@@ -50,6 +50,7 @@ type reasonJSON struct {
 	Layer     Layer         `json:"layer"`
 	Document  string        `json:"document"`
 	ARN       string        `json:"arn,omitempty"`
+	File      string        `json:"file,omitempty"`
 	GrantID   string        `json:"grantId,omitempty"`
 	Statement *int          `json:"statement,omitempty"` // from 0
 	Sid       string        `json:"sid,omitempty"`
@@ -72,6 +73,7 @@ type mismatchJSON struct {
 	Variable string         `json:"variable,omitempty"`
 	Line     int            `json:"line,omitempty"`
 	Column   int            `json:"column,omitempty"`
+	Path     string         `json:"path,omitempty"` // in the document: Statement[0].Condition.Bool.aws:SecureTransport
 	Text     string         `json:"text"`
 }
 
@@ -109,7 +111,7 @@ func (r *Request) json() requestJSON {
 
 func (r *Reason) json() reasonJSON {
 	out := reasonJSON{
-		Layer: r.Layer, Document: r.Document, ARN: r.ARN, GrantID: r.GrantID, Sid: r.Sid,
+		Layer: r.Layer, Document: r.Document, ARN: r.ARN, File: r.File, GrantID: r.GrantID, Sid: r.Sid,
 		Line: r.Position.Line, Column: r.Position.Column, Effect: r.Effect, Match: r.Match, Others: r.Others,
 	}
 	if r.GrantID == "" {
@@ -120,7 +122,7 @@ func (r *Reason) json() reasonJSON {
 			Element: f.Element, Operator: f.Operator, Key: f.Key,
 			Wanted: notNil(f.Wanted), Saw: notNil(f.Saw),
 			Absent: f.Absent, Unknown: f.Unknown, Variable: f.Variable,
-			Line: f.Position.Line, Column: f.Position.Column, Text: f.String(),
+			Line: f.Position.Line, Column: f.Position.Column, Path: f.Path(), Text: f.String(),
 		}
 	}
 	return out

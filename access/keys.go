@@ -1,7 +1,9 @@
 package access
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/keyturn/keyturn/policy"
 )
@@ -26,8 +28,13 @@ func (k *keys) Get(key string) (values []string, present, unknown bool) {
 	if present || unknown {
 		return values, present, unknown
 	}
-	if key == "aws:principalservicenameslist" {
+	switch key {
+	case "aws:principalservicenameslist":
 		return k.serviceNames()
+	case "aws:calledviafirst", "aws:calledvialast":
+		return k.calledVia(key)
+	case "aws:epochtime", "aws:currenttime":
+		return k.time(key)
 	}
 	value, ok := k.derive(key)
 	if !ok {
@@ -62,6 +69,8 @@ func (k *keys) derive(key string) (value string, ok bool) {
 		return "false", true
 	case "aws:principalservicename":
 		return known(p.ServicePrincipal)
+	case "aws:viaawsservice":
+		return k.viaService()
 	case "kms:calleraccount":
 		if hasPrefixFold(r.Action, kmsPrefix) {
 			return known(p.Account)
@@ -87,6 +96,66 @@ func (k *keys) serviceNames() (values []string, present, unknown bool) {
 	}
 	k.two[1] = parts[0] + "." + strings.Join(parts[2:], ".")
 	return k.two[:], true, false
+}
+
+// calledVia gives the ends of the chain that aws:CalledVia lists in order.
+func (k *keys) calledVia(key string) (values []string, present, unknown bool) {
+	c := &k.request.Context
+	values, present, unknown = c.lookup("aws:calledvia")
+	switch {
+	case unknown || !present && (c.unknownPrefix(key) || c.unknownPrefix("aws:calledvia")):
+		return nil, false, true
+	case len(values) == 0:
+		return nil, false, false
+	case key == "aws:calledviafirst":
+		return values[:1], true, false
+	}
+	return values[len(values)-1:], true, false
+}
+
+// viaService is aws:ViaAWSService where it follows: true where aws:CalledVia
+// names a service, false for a service that acts for itself or by its
+// service-linked role.
+func (k *keys) viaService() (string, bool) {
+	p := &k.request.Principal
+	if values, _, _ := k.request.Context.lookup("aws:calledvia"); len(values) > 0 {
+		return "true", true
+	}
+	if p.Type == Service || p.ServiceLinked {
+		return "false", true
+	}
+	return "", false
+}
+
+// time gives the moment of the request in the form that was not given: the keys
+// aws:CurrentTime and aws:EpochTime are one thing.
+func (k *keys) time(key string) (values []string, present, unknown bool) {
+	c := &k.request.Context
+	other := "aws:epochtime"
+	if key == other {
+		other = "aws:currenttime"
+	}
+	values, present, unknown = c.lookup(other)
+	if unknown || !present && (c.unknownPrefix(key) || c.unknownPrefix(other)) {
+		return nil, false, true
+	}
+	if len(values) != 1 {
+		return nil, false, false
+	}
+	if key == "aws:epochtime" {
+		t, err := time.Parse(time.RFC3339, values[0])
+		if err != nil {
+			return nil, false, false
+		}
+		k.one[0] = strconv.FormatInt(t.Unix(), 10)
+		return k.one[:], true, false
+	}
+	seconds, err := strconv.ParseInt(values[0], 10, 64)
+	if err != nil {
+		return nil, false, false
+	}
+	k.one[0] = time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+	return k.one[:], true, false
 }
 
 func known(value string) (string, bool) { return value, value != "" }

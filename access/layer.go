@@ -203,7 +203,7 @@ func (e *evaluation) giveReasons() {
 
 // complete fills in a reason, but for what failed.
 func (n *noted) complete(r *Reason, name Layer) {
-	r.Layer, r.Document, r.ARN = name, n.document.Name, n.document.ARN
+	r.Layer, r.Document, r.ARN, r.File = name, n.document.Name, n.document.ARN, n.document.File
 	r.Statement, r.Sid, r.Position, r.Effect = n.statement.Index(), n.statement.Sid(), n.statement.Position(), n.statement.Effect()
 	r.Match, r.Names, r.Others = n.fit.Applies == policy.Yes, n.fit.Names, max(0, int(n.fit.Misses)-1)
 }

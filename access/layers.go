@@ -5,11 +5,10 @@ import (
 )
 
 // evaluateServiceControl: every level, from the root of the organization down
-// to the account, must allow (Organizations guide, "SCP evaluation"). SCPs do
-// not reach service-linked roles, nor services acting for themselves.
+// to the account, must allow (Organizations guide, "SCP evaluation").
 func (e *evaluation) evaluateServiceControl(l *layer) {
 	levels := e.policies.ServiceControl
-	if len(levels) == 0 || e.request.Principal.ServiceLinked || e.accountless() {
+	if len(levels) == 0 || e.exemptFromServiceControl() {
 		l.absent(ServiceControlLayer)
 		return
 	}
@@ -25,12 +24,27 @@ func (e *evaluation) evaluateServiceControl(l *layer) {
 	l.allow = allowed
 }
 
+// exemptFromServiceControl: SCPs do not reach service-linked roles, services
+// acting for themselves, and the principals of the management account
+// (Organizations guide, "Service control policies").
+func (e *evaluation) exemptFromServiceControl() bool {
+	p := &e.request.Principal
+	return p.ServiceLinked || e.accountless() || p.Account == e.policies.ManagementAccount
+}
+
+// exemptFromResourceControl: RCPs do not reach service-linked roles, the
+// resources of the management account, keys that AWS manages, and
+// kms:RetireGrant (Organizations guide, "Resource control policies").
+func (e *evaluation) exemptFromResourceControl() bool {
+	management := e.policies.ManagementAccount
+	return e.request.Principal.ServiceLinked || e.policies.AWSManaged || e.retires() ||
+		management != "" && e.request.resourceAccount() == management
+}
+
 // evaluateResourceControl: RCPs act by denying only, because RCPFullAWSAccess
-// cannot be detached (Organizations guide, "Resource control policies"). They do
-// not reach service-linked roles, and kms:RetireGrant escapes them (KMS guide,
-// "Resource control policies in AWS KMS").
+// cannot be detached (Organizations guide, "Resource control policies").
 func (e *evaluation) evaluateResourceControl(l *layer) {
-	if len(e.policies.ResourceControl) == 0 || e.request.Principal.ServiceLinked || e.retires() {
+	if len(e.policies.ResourceControl) == 0 || e.exemptFromResourceControl() {
 		l.absent(ResourceControlLayer)
 		return
 	}
@@ -64,7 +78,8 @@ func (e *evaluation) evaluateResource(l *layer) {
 	}
 	r := e.policies.Resource
 	if r == nil || e.retires() {
-		l.name, l.bears = name, e.kind != OrdinaryResource
+		// Where only it could let the caller in, its absence is a reason.
+		l.name, l.bears = name, e.kind != OrdinaryResource || e.crossAccount()
 		return
 	}
 	e.env.ResourceBased, e.env.ImpliedResource = true, e.kind == RoleTrust
@@ -162,11 +177,11 @@ func (e *evaluation) unreadLayer(name Layer) *layer {
 	p := &e.request.Principal
 	switch name {
 	case ServiceControlLayer:
-		if p.ServiceLinked || e.accountless() {
+		if e.exemptFromServiceControl() {
 			return nil
 		}
 	case ResourceControlLayer:
-		if p.ServiceLinked || e.retires() {
+		if e.exemptFromResourceControl() {
 			return nil
 		}
 	case IdentityLayer:

@@ -138,7 +138,9 @@ type Document struct {
 	// "inline policy deploy of user test", "key policy".
 	Name string
 	// ARN is the managed policy's ARN, or empty.
-	ARN    string
+	ARN string
+	// File is the path of the file that it was read from, or empty.
+	File   string
 	Policy *policy.Policy
 }
 
@@ -192,10 +194,19 @@ type Policies struct {
 	Grants   []Grant
 	// ServiceControl holds the SCPs that bear on the caller's account, one list
 	// per level from the organization's root down to the account; nil: the
-	// account is in no organization, or is its management account.
+	// account is in no organization.
 	ServiceControl [][]Document
 	// ResourceControl is the same for the RCPs of the resource's account.
 	ResourceControl [][]Document
+	// ManagementAccount is the id of the organization's management account, if
+	// known. SCPs do not reach its principals, nor RCPs its resources, whether
+	// they could be read or not (Organizations guide, "Service control policies"
+	// and "Resource control policies").
+	ManagementAccount string
+	// AWSManaged marks a KMS key that AWS manages, such as aws/ebs: RCPs do not
+	// reach it (Organizations guide, "Resource control policies", on what they
+	// do not apply to).
+	AWSManaged bool
 	// Endpoint is the VPC endpoint's policy, nil if the request came through none.
 	Endpoint *Document
 	// Unread names layers that exist but could not be read ("service control

@@ -75,7 +75,7 @@ func (s *Statement) Mismatch(env *Env, f *Fit) Mismatch {
 	default:
 		m = s.conditions[f.condition].mismatch(env)
 	}
-	m.Variable, m.Unknown = f.variable, f.Unknown
+	m.Variable, m.Unknown, m.statement = f.variable, f.Unknown, s
 	return m
 }
 

@@ -49,7 +49,7 @@ func (s *Statement) Explain(env *Env) Match {
 	m := Match{Applies: Yes}
 	fail := func(t Truth, f Mismatch) {
 		m.Applies = m.Applies.And(t)
-		f.Unknown = t == Maybe
+		f.Unknown, f.statement = t == Maybe, s
 		m.Failed = append(m.Failed, f)
 	}
 	var ok bool

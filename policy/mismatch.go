@@ -28,6 +28,25 @@ func (m Mismatch) String() string {
 	return b.String()
 }
 
+// Path is the element's place as a JSON path from the document's root:
+// "Statement[0].Condition.Bool.kms:GrantIsForAWSResource". It is empty for what
+// is no element of a document, and the statement's own path for an element that
+// the statement lacks.
+func (m Mismatch) Path() string {
+	s := m.statement
+	if s == nil {
+		return ""
+	}
+	path := s.Path()
+	switch {
+	case m.Position == (Position{}):
+		return path
+	case m.Element == ConditionElement:
+		return path + "." + string(m.Element) + "." + m.Operator + "." + m.Key
+	}
+	return path + "." + string(m.Element)
+}
+
 // verb words what the element does with its values.
 func (m Mismatch) verb() string {
 	switch m.Element {

@@ -81,6 +81,9 @@ func (b *builder) document(root node) error {
 			return err
 		}
 	}
+	if statements.kind != arrayValue {
+		b.policy.statements[0].bare = true
+	}
 	return nil
 }
 

@@ -46,6 +46,8 @@ type Mismatch struct {
 	Variable string
 	// Position is where the element stands in the document.
 	Position Position
+	// statement is the statement of which it is an element.
+	statement *Statement
 }
 
 // Policy is a parsed and compiled document. It is immutable and safe for

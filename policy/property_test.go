@@ -2,11 +2,11 @@ package policy_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/keyturn/keyturn/policy"
@@ -192,7 +192,7 @@ func checkFit(t *rapid.T, s *policy.Statement, env *policy.Env, x policy.Match) 
 	case !f.Action && s.FitsButAction(env) != (len(x.Failed) == 1):
 		t.Fatalf("action apart it fits: %v, Explain says %+v", s.FitsButAction(env), x)
 	case f.Misses > 0:
-		if got := s.Mismatch(env, &f); !slices.ContainsFunc(x.Failed, func(m policy.Mismatch) bool { return cmp.Equal(m, got) }) {
+		if got := s.Mismatch(env, &f); !slices.ContainsFunc(x.Failed, func(m policy.Mismatch) bool { return reflect.DeepEqual(m, got) }) {
 			t.Fatalf("the mismatch %+v is none of %+v", got, x.Failed)
 		}
 	}

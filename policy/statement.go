@@ -1,11 +1,15 @@
 package policy
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Statement is one statement of a policy, read-only. The slices that its
 // methods return must not be changed.
 type Statement struct {
 	index    int
+	bare     bool // the document's only one, without brackets
 	sid      string
 	effect   Effect
 	position Position
@@ -92,6 +96,15 @@ func (m *resourceMatcher) match(env *Env) (Truth, string) {
 
 // Index is the statement's place in its policy, from 0.
 func (s *Statement) Index() int { return s.index }
+
+// Path is the statement's place as a JSON path from the document's root:
+// "Statement[0]", or "Statement" where it stands without brackets.
+func (s *Statement) Path() string {
+	if s.bare {
+		return "Statement"
+	}
+	return "Statement[" + strconv.Itoa(s.index) + "]"
+}
 
 // Sid is the statement's id, often empty.
 func (s *Statement) Sid() string { return s.sid }
