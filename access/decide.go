@@ -47,9 +47,9 @@ var evaluations = sync.Pool{New: func() any {
 	return e
 }}
 
-// release gives an evaluation back with its memory. What Decide was given stays
-// in it until the next one, or until the pool is emptied: clearing it costs a
-// tenth of a decision.
+// release gives an evaluation back with its memory. What Decide was given, and
+// what was noted of it, stays in it until the next one, or until the pool is
+// emptied: clearing it would cost a tenth of a decision.
 func (e *evaluation) release() {
 	e.request, e.policies, e.keys.request = nil, nil, nil
 	for _, l := range e.layers() {

@@ -6,13 +6,16 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
-// nearMisses bounds how many statements that did not apply a layer reports, and
-// otherActions how many are tried that name the request's service, but only
-// other actions of it.
+// nearMisses bounds how many statements that did not apply a layer reports.
+// One of them may be about another action of the same service; otherActions
+// bounds how many are tried for that.
 const (
 	nearMisses   = 10
-	otherActions = 2 * nearMisses
+	otherActions = 4
 )
+
+// mostKept bounds how many notes a layer keeps memory for.
+const mostKept = 256
 
 // layer is one layer's evaluation.
 type layer struct {
@@ -36,9 +39,8 @@ type layer struct {
 // reset makes the layer as new, and keeps its memory.
 func (l *layer) reset() {
 	l.bears, l.deny, l.allow, l.by = false, policy.No, policy.No, [classes]policy.Truth{}
-	if len(l.noted) > 0 {
-		clear(l.noted)
-		l.noted = l.noted[:0]
+	if l.noted = l.noted[:0]; cap(l.noted) > mostKept {
+		l.noted = nil
 	}
 	if l.reasons != nil || l.unread != nil || l.note != "" {
 		l.reasons, l.unread, l.note = nil, nil, ""
@@ -140,9 +142,9 @@ func (l *layer) count(s *policy.Statement, applies policy.Truth, names policy.Na
 	}
 }
 
-// nearby notes the Allow statements about other actions of the request's
-// service that would apply but for that. It tries so many, and returns how many
-// tries are left.
+// nearby notes the first Allow statement about another action of the request's
+// service that would apply but for that. It tries so many statements, and
+// returns how many tries are left.
 func (e *evaluation) nearby(l *layer, d *Document, tries int) int {
 	if d.Policy == nil || tries == 0 {
 		return tries
@@ -156,6 +158,7 @@ func (e *evaluation) nearby(l *layer, d *Document, tries int) int {
 		f := s.Fit(&e.env)
 		if !f.Action && s.FitsButAction(&e.env) {
 			l.noteStatement(d, s, &f)
+			return 0
 		}
 	}
 	return tries - len(e.candidates)
