@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -49,6 +50,10 @@ type reader struct {
 	text  string
 	at    int
 	lines lines
+	// items and members are those of the lists and objects that are open, the
+	// innermost last; a list's own are copied out when it closes.
+	items   []node
+	members []member
 }
 
 func (r *reader) fail(offset int, format string, args ...any) error {
@@ -155,6 +160,7 @@ func (r *reader) number() (node, error) {
 func (r *reader) object(depth int) (node, error) {
 	n := node{kind: objectValue, start: r.at}
 	r.at++
+	base := len(r.members)
 	var seen map[string]struct{}
 	for first := true; ; first = false {
 		r.space()
@@ -172,7 +178,7 @@ func (r *reader) object(depth int) (node, error) {
 		if m.key, err = r.string(); err != nil {
 			return node{}, err
 		}
-		if n.has(m.key, &seen) {
+		if has(r.members[base:], m.key, &seen) {
 			return node{}, r.fail(m.start, "the key %q stands twice in the same object", m.key)
 		}
 		r.space()
@@ -183,7 +189,7 @@ func (r *reader) object(depth int) (node, error) {
 		if m.value, err = r.value(depth + 1); err != nil {
 			return node{}, err
 		}
-		n.members = append(n.members, m)
+		r.members = append(r.members, m)
 		more, err := r.next('}', n.start)
 		if err != nil {
 			return node{}, err
@@ -192,6 +198,7 @@ func (r *reader) object(depth int) (node, error) {
 			break
 		}
 	}
+	n.members, r.members = slices.Clone(r.members[base:]), r.members[:base]
 	r.at++
 	n.end = r.at
 	return n, nil
@@ -200,11 +207,11 @@ func (r *reader) object(depth int) (node, error) {
 // fewMembers is how many keys are compared one by one.
 const fewMembers = 16
 
-// has reports whether the object has the key; seen serves large objects.
-func (n *node) has(key string, seen *map[string]struct{}) bool {
-	if len(n.members) < fewMembers {
-		for i := range n.members {
-			if n.members[i].key == key {
+// has reports whether one of the members has the key; seen serves large objects.
+func has(members []member, key string, seen *map[string]struct{}) bool {
+	if len(members) < fewMembers {
+		for i := range members {
+			if members[i].key == key {
 				return true
 			}
 		}
@@ -212,8 +219,8 @@ func (n *node) has(key string, seen *map[string]struct{}) bool {
 	}
 	if *seen == nil {
 		*seen = make(map[string]struct{}, 2*fewMembers)
-		for i := range n.members {
-			(*seen)[n.members[i].key] = struct{}{}
+		for i := range members {
+			(*seen)[members[i].key] = struct{}{}
 		}
 	}
 	_, ok := (*seen)[key]
@@ -230,12 +237,13 @@ func (r *reader) array(depth int) (node, error) {
 		n.end = r.at
 		return n, nil
 	}
+	base := len(r.items)
 	for {
 		item, err := r.value(depth + 1)
 		if err != nil {
 			return node{}, err
 		}
-		n.items = append(n.items, item)
+		r.items = append(r.items, item)
 		more, err := r.next(']', n.start)
 		if err != nil {
 			return node{}, err
@@ -244,6 +252,7 @@ func (r *reader) array(depth int) (node, error) {
 			break
 		}
 	}
+	n.items, r.items = slices.Clone(r.items[base:]), r.items[:base]
 	r.at++
 	n.end = r.at
 	return n, nil
