@@ -17,6 +17,13 @@ type actions struct {
 
 func newActions(list []string) actions {
 	var a actions
+	literal := 0
+	for _, s := range list {
+		if !hasWildcard(s) {
+			literal++
+		}
+	}
+	a.exact = make([]string, 0, literal)
 	for _, s := range list {
 		s = strings.ToLower(s)
 		service, _, found := strings.Cut(s, ":")
@@ -34,7 +41,9 @@ func newActions(list []string) actions {
 		default:
 			a.exact = append(a.exact, s)
 		}
-		a.prefixes = append(a.prefixes, service)
+		if n := len(a.prefixes); n == 0 || a.prefixes[n-1] != service {
+			a.prefixes = append(a.prefixes, service)
+		}
 	}
 	slices.Sort(a.exact)
 	slices.Sort(a.prefixes)

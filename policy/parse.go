@@ -141,6 +141,7 @@ func (b *builder) element(s *Statement, m member) (err error) {
 		s.notResource = Element(m.key) == NotResourceElement
 		s.resourceList, err = b.strings(m.value, m.key)
 		s.present |= presentIf(hasResource, s.resourceList)
+		s.resources = make([]resourceMatcher, 0, len(s.resourceList))
 		for _, r := range s.resourceList {
 			s.resources = append(s.resources, newResourceMatcher(r, b.policy.version))
 		}

@@ -232,20 +232,3 @@ func TestParseAWSManagedPolicies(t *testing.T) {
 		t.Errorf("read %d policies, want over a thousand", n)
 	}
 }
-
-func BenchmarkParseAWSManagedPolicies(b *testing.B) {
-	var texts [][]byte
-	for m := range managed.All() {
-		if v, ok := m.Version(m.Default); ok {
-			texts = append(texts, []byte(v.Document()))
-		}
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, text := range texts {
-			if _, err := policy.Parse(text); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}

@@ -119,6 +119,9 @@ var last struct {
 	text string
 }
 
+// ordinaryBlock is the length, in bytes, that most blocks inflate to at most.
+const ordinaryBlock = 128 << 10
+
 // Document is the version's text.
 func (v Version) Document() string {
 	last.Lock()
@@ -126,6 +129,7 @@ func (v Version) Document() string {
 	if last.text == "" || last.at != v.block.offset {
 		r := flate.NewReader(strings.NewReader(blocks[v.block.offset : v.block.offset+v.block.length]))
 		var b strings.Builder
+		b.Grow(ordinaryBlock)
 		if _, err := io.Copy(&b, r); err != nil {
 			panic(fmt.Sprintf("managed: block at %d is damaged: %v", v.block.offset, err))
 		}
