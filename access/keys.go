@@ -230,3 +230,10 @@ func (p *Principal) Caller() policy.Caller {
 	}
 	return c
 }
+
+// Key gives a condition key's values as policies see them: those of the Context,
+// and those that follow from the request.
+func (r *Request) Key(name string) (values []string, present, unknown bool) {
+	k := keys{request: r}
+	return k.Get(strings.ToLower(name))
+}

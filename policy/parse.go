@@ -91,7 +91,7 @@ func (b *builder) statement(s *Statement, index int, n node) error {
 	if err := b.want(n, objectValue, "a statement"); err != nil {
 		return err
 	}
-	s.index, s.position = index, b.policy.lines.position(n.start)
+	s.index, s.position, s.end = index, b.policy.lines.position(n.start), b.policy.lines.position(n.end)
 	s.elements = make([]elementAt, 0, len(n.members))
 	for _, m := range n.members {
 		s.elements = append(s.elements, elementAt{Element(m.key), b.policy.lines.position(m.start)})

@@ -77,3 +77,6 @@ func (p *Policy) Len() int { return len(p.statements) }
 // Statement returns the i-th statement, counted from 0. It panics if there is
 // none.
 func (p *Policy) Statement(i int) *Statement { return &p.statements[i] }
+
+// Position is the place of a byte of the text.
+func (p *Policy) Position(offset int) Position { return p.lines.position(offset) }

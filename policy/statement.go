@@ -13,6 +13,7 @@ type Statement struct {
 	sid      string
 	effect   Effect
 	position Position
+	end      Position
 
 	principals    []PrincipalName
 	notPrincipals []PrincipalName
@@ -114,6 +115,9 @@ func (s *Statement) Effect() Effect { return s.effect }
 
 // Position is where the statement's opening brace stands.
 func (s *Statement) Position() Position { return s.position }
+
+// End is the place just behind the statement's closing brace.
+func (s *Statement) End() Position { return s.end }
 
 // ElementPosition is where an element's key stands, if the statement has it.
 func (s *Statement) ElementPosition(e Element) (Position, bool) {

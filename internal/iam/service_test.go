@@ -135,7 +135,7 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 		t.Fatalf("with the key: %+v", got[0])
 	}
 	m := got[0].MatchedStatements[0]
-	if *m.SourcePolicyId != "user_test_grant" || m.StartPosition.Line != 2 || m.StartPosition.Column != 3 || m.EndPosition.Line != 2 || m.EndPosition.Column != 121 {
+	if *m.SourcePolicyId != "user_test_grant" || m.StartPosition.Line != 1 || m.StartPosition.Column != 38 || m.EndPosition.Line != 2 || m.EndPosition.Column != 121 {
 		t.Errorf("statement %s from %+v to %+v", *m.SourcePolicyId, *m.StartPosition, *m.EndPosition)
 	}
 	keys := must[awsiam.GetContextKeysForPrincipalPolicyOutput](w, "GetContextKeysForPrincipalPolicy", &awsiam.GetContextKeysForPrincipalPolicyInput{PolicySourceArn: &caller.Principal.ARN})

@@ -1,19 +1,17 @@
 package iam
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/evaluation"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -36,7 +34,7 @@ type simulation struct {
 	policies  access.Policies
 	actions   []string
 	resources []string
-	owner     string // account of the resources
+	owner     string // account of the resources whose ARN tells none
 	context   access.Context
 }
 
@@ -172,135 +170,44 @@ func (m *simulation) caller(c *api.Call, caller, owner *string) error {
 
 // run evaluates every action on every resource.
 func (m *simulation) run() []types.EvaluationResult {
-	missing := m.missing()
-	var out []types.EvaluationResult
+	var asked []evaluation.Asked
 	for _, a := range m.actions {
 		for _, r := range m.resources {
-			d := access.Decide(access.Request{
-				Principal: m.principal, Action: a, Resource: r, ResourceAccount: m.owner, Context: m.context,
-			}, m.policies)
-			out = append(out, m.describe(d, missing))
+			asked = append(asked, evaluation.Asked{
+				Decision: access.Decide(access.Request{
+					Principal: m.principal, Action: a, Resource: r, ResourceAccount: m.ownerOf(r), Context: m.context,
+				}, m.policies),
+				Policies: &m.policies,
+			})
 		}
+	}
+	var out []types.EvaluationResult
+	for _, r := range evaluation.Results(asked) {
+		out = append(out, evaluationResult(&r))
 	}
 	return out
 }
 
-func (m *simulation) describe(d access.Decision, missing []string) types.EvaluationResult {
-	out := types.EvaluationResult{
-		EvalActionName: aws.String(d.Request.Action), EvalResourceName: aws.String(d.Request.Resource),
-		EvalDecision: types.PolicyEvaluationDecisionTypeImplicitDeny, MatchedStatements: []types.Statement{},
-		MissingContextValues: missing,
+// ownerOf is the account of a resource: ResourceOwner is for those whose ARN does
+// not tell (IAM API reference, "SimulatePrincipalPolicy").
+func (m *simulation) ownerOf(resource string) string {
+	if parts := strings.SplitN(resource, ":", 6); len(parts) == 6 && parts[4] != "" && parts[4] != "*" {
+		return parts[4]
 	}
-	switch d.Outcome {
-	case access.Allowed:
-		out.EvalDecision = types.PolicyEvaluationDecisionTypeAllowed
-	case access.ExplicitDeny:
-		out.EvalDecision = types.PolicyEvaluationDecisionTypeExplicitDeny
-	}
-	for _, l := range d.Layers {
-		if l.Layer == access.BoundaryLayer && m.policies.Boundary != nil {
-			out.PermissionsBoundaryDecisionDetail = &types.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: l.Verdict == access.Allows}
-		}
-		for _, r := range l.Reasons {
-			if r.Match && (d.Outcome != access.ExplicitDeny || r.Effect == policy.Deny) {
-				out.MatchedStatements = append(out.MatchedStatements, m.statement(r))
-			}
-		}
-	}
-	return out
+	return m.owner
 }
-
-// statement says where a statement stands.
-func (m *simulation) statement(r access.Reason) types.Statement {
-	out := types.Statement{
-		SourcePolicyId: aws.String(sourceID(r.Document)), SourcePolicyType: "IAM Policy",
-		StartPosition: &types.Position{Line: int32(r.Position.Line), Column: int32(r.Position.Column)},
-	}
-	documents := slices.Clone(m.policies.Identity)
-	if m.policies.Boundary != nil {
-		documents = append(documents, *m.policies.Boundary)
-	}
-	if m.policies.Resource != nil {
-		documents = append(documents, m.policies.Resource.Document)
-	}
-	for _, d := range documents {
-		if d.Name == r.Document && d.ARN == r.ARN {
-			out.EndPosition = endOf(d.Policy.Text(), r.Position)
-			break
-		}
-	}
-	return out
-}
-
-var inlineName = regexp.MustCompile(`^inline policy (.+) of (user|group|role) (.+)$`)
-
-// sourceID is how the simulator names a policy: an inline one by its holder too.
-func sourceID(document string) string {
-	if m := inlineName.FindStringSubmatch(document); m != nil {
-		return m[2] + "_" + m[3] + "_" + m[1]
-	}
-	return document
-}
-
-// endOf is the place just behind the statement that starts at p.
-func endOf(text string, p policy.Position) *types.Position {
-	d := json.NewDecoder(strings.NewReader(text[p.Offset:]))
-	var skip json.RawMessage
-	if err := d.Decode(&skip); err != nil {
-		return nil
-	}
-	statement := text[p.Offset : p.Offset+int(d.InputOffset())]
-	end := &types.Position{Line: int32(p.Line), Column: int32(p.Column + len(statement))}
-	if i := strings.LastIndexByte(statement, '\n'); i >= 0 {
-		end.Line += int32(strings.Count(statement, "\n"))
-		end.Column = int32(len(statement) - i)
-	}
-	return end
-}
-
-// missing are the context keys that the policies ask for and the request lacks.
-func (m *simulation) missing() []string {
-	documents := slices.Clone(m.policies.Identity)
-	if m.policies.Boundary != nil {
-		documents = append(documents, *m.policies.Boundary)
-	}
-	out := []string{}
-	for _, k := range contextKeys(documents) {
-		if _, present, _ := m.context.Get(k); !present {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-var variable = regexp.MustCompile(`\$\{([A-Za-z0-9._/-]+:[^,}]+)[^}]*\}`)
 
 // contextKeys are the keys in the conditions and variables of policies, sorted.
 func contextKeys(documents []access.Document) []string {
-	found := make(map[string]string)
-	note := func(key string) {
-		if lower := strings.ToLower(key); found[lower] == "" {
-			found[lower] = key
-		}
-	}
+	out := []string{}
+	seen := make(map[string]bool)
 	for _, d := range documents {
-		for i := range d.Policy.Len() {
-			st := d.Policy.Statement(i)
-			texts := slices.Concat(st.Resources(), st.NotResources())
-			for _, c := range st.Conditions() {
-				note(c.Key)
-				texts = append(texts, c.Values...)
-			}
-			for _, t := range texts {
-				for _, v := range variable.FindAllStringSubmatch(t, -1) {
-					note(v[1])
-				}
+		for _, k := range d.Policy.ContextKeys() {
+			if lower := strings.ToLower(k); !seen[lower] {
+				seen[lower] = true
+				out = append(out, k)
 			}
 		}
-	}
-	out := make([]string, 0, len(found))
-	for _, k := range found {
-		out = append(out, k)
 	}
 	slices.Sort(out)
 	return out
