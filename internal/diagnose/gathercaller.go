@@ -90,13 +90,23 @@ func callerOf(v *Event, partition string) *Caller {
 }
 
 // namedCaller is the principal of an ARN, nil if it is none that can call EC2.
-// A role stands for any session of it.
 func namedCaller(arn string) *Caller {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" {
+	p, ok := PrincipalNamed(arn)
+	if !ok {
 		return nil
 	}
-	p := access.Principal{Partition: parts[1], Account: parts[4], ARN: arn}
+	return &Caller{Type: string(p.Type), ARN: p.ARN, Role: p.RoleARN, Principal: p}
+}
+
+// PrincipalNamed is the principal of a user's, a role's, a role session's or the
+// root user's ARN, as far as the ARN tells; ok is false for any other text. A
+// role stands for any session of it.
+func PrincipalNamed(arn string) (p access.Principal, ok bool) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return p, false
+	}
+	p = access.Principal{Partition: parts[1], Account: parts[4], ARN: arn}
 	kind, name, _ := strings.Cut(parts[5], "/")
 	switch {
 	case parts[2] == "iam" && parts[5] == "root":
@@ -112,9 +122,9 @@ func namedCaller(arn string) *Caller {
 		p.Type, p.Name = access.RoleSession, session
 		p.RoleARN = "arn:" + p.Partition + ":iam::" + p.Account + ":role/" + role
 	default:
-		return nil
+		return p, false
 	}
-	return &Caller{Type: string(p.Type), ARN: p.ARN, Role: p.RoleARN, Principal: p}
+	return p, true
 }
 
 // sessionPolicies reads the session's policy and tags from the event that made

@@ -53,11 +53,8 @@ func (e *Evidence) try() []trial {
 			made = made && t.passes()
 			all = append(all, t)
 		}
-		if g := s.Grant; g != nil && made {
-			grants[s.Key] = append(grants[s.Key], access.Grant{
-				ID: "of this start", Grantee: g.Grantee, Retiring: g.Retiring, Operations: g.Operations,
-				ContextSubset: g.Subset, Account: e.Site.Account,
-			})
+		if g := s.AccessGrant(e.Site); g != nil && made {
+			grants[s.Key] = append(grants[s.Key], *g)
 		}
 	}
 	return all
@@ -91,25 +88,32 @@ func (e *Evidence) complete(t *trial) {
 	if t.step.By == launch.ByCaller {
 		c.Merge(e.Caller.Context)
 	}
-	if k := e.key(t.request.Resource); k != nil {
-		if k.Origin != "" {
-			c.Set("kms:KeyOrigin", k.Origin)
-		}
-		if len(k.Aliases) > 0 {
-			c.Set("kms:ResourceAliases", k.Aliases...)
-		}
-		for name, value := range k.Tags {
-			c.Set("aws:ResourceTag/"+name, value)
-		}
-		if k.Tags == nil {
-			c.SetUnknown("aws:ResourceTag/*")
-		}
-	}
+	e.describeKey(c, t.request.Resource)
 	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
 		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
 	}
 	for _, key := range unknowable {
 		c.SetUnknown(key)
+	}
+}
+
+// describeKey adds the condition keys that tell of a KMS key.
+func (e *Evidence) describeKey(c *access.Context, arn string) {
+	k := e.key(arn)
+	if k == nil {
+		return
+	}
+	if k.Origin != "" {
+		c.Set("kms:KeyOrigin", k.Origin)
+	}
+	if len(k.Aliases) > 0 {
+		c.Set("kms:ResourceAliases", k.Aliases...)
+	}
+	for name, value := range k.Tags {
+		c.Set("aws:ResourceTag/"+name, value)
+	}
+	if k.Tags == nil {
+		c.SetUnknown("aws:ResourceTag/*")
 	}
 }
 

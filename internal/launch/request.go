@@ -85,6 +85,19 @@ func (s Step) Principal(site Site, caller access.Principal) access.Principal {
 	}
 }
 
+// AccessGrant is the grant that the step makes where it is let, as later
+// decisions take it; nil for a step that makes none.
+func (s Step) AccessGrant(site Site) *access.Grant {
+	g := s.Grant
+	if g == nil {
+		return nil
+	}
+	return &access.Grant{
+		ID: "of this start", Grantee: g.Grantee, Retiring: g.Retiring, Operations: g.Operations,
+		ContextSubset: g.Subset, Account: site.Account,
+	}
+}
+
 // account is the fifth field of an ARN.
 func account(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
