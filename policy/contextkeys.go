@@ -35,12 +35,7 @@ func (s *Statement) contextKeys(version string) []string {
 	}
 	for i := range s.conditions {
 		c := &s.conditions[i]
-		all = append(all, c.Key)
-		if c.op.variables {
-			for _, v := range c.Values {
-				variables(v)
-			}
-		}
+		all = append(append(all, c.Key), c.Variables()...)
 	}
 	for _, r := range s.resourceList {
 		variables(r)
