@@ -94,7 +94,7 @@ func TestListsAreNeverNull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, list := range []string{"volumes", "keys", "unread", "further", "fixes", "steps", "others", "policies", "commands"} {
+		for _, list := range []string{"volumes", "keys", "unread", "further", "fixes", "steps", "others", "opened", "requests", "policies", "commands"} {
 			if bytes.Contains(b, []byte(`"`+list+`":null`)) {
 				t.Errorf("%s: %s is null", row.name, list)
 			}

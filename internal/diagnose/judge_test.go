@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/keyturn/keyturn/access"
 )
 
@@ -549,5 +551,36 @@ func TestCauseBehindCause(t *testing.T) {
 	slices.Sort(kinds)
 	if want := []CauseKind{IdentityMissing, KeyDisabled, Boundary}; !slices.Equal(kinds, want) || !r.Proof.Sufficient {
 		t.Errorf("the causes are %v, want %v; sufficient: %v", kinds, want, r.Proof.Sufficient)
+	}
+}
+
+// TestOpenedIsExact: a proof tells all that the fixes let through, and a fix
+// wider than the start needs does not pass for one that is not.
+func TestOpenedIsExact(t *testing.T) {
+	t.Parallel()
+	for _, row := range causeRows {
+		e := row.evidence()
+		r := Judge(e)
+		if r.Proof == nil || len(e.Unread) > 0 {
+			continue
+		}
+		for _, o := range r.Proof.Opened {
+			if !o.Complete || len(o.Requests) == 0 {
+				t.Errorf("%s: %+v", row.name, o)
+			}
+		}
+	}
+	e := article()
+	first, wide := e.try(), e.clone()
+	d := must("wide", "", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:CreateGrant","kms:TagResource"],"Resource":"*"}]}`)
+	wide.Caller.Identity = append(wide.Caller.Identity, Held{Document: d})
+	cause := Cause{Keys: []string{testKey}}
+	p := prove(e, wide, first, &cause, []Fix{{apply: func(*Evidence) {}}})
+	if p.NothingElse {
+		t.Error("CreateGrant without a condition passes for nothing else")
+	}
+	want := []Opening{{Who: "user test", Requests: []string{"kms:CreateGrant, kms:TagResource on " + testKey}, Complete: true}}
+	if diff := cmp.Diff(want, p.Opened); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // prove decides every request again with the fixes in place, and those that the
@@ -17,7 +18,7 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 	if !repaired {
 		return nil
 	}
-	p := &Proof{Sufficient: true, NothingElse: true, Steps: []Check{}, Others: []Check{}}
+	p := &Proof{Sufficient: true, NothingElse: true, Steps: []Check{}, Others: []Check{}, Opened: []Opening{}}
 	trials := after.try()
 	for i := range trials {
 		t := &trials[i]
@@ -34,6 +35,9 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 	// that one allows besides stays open.
 	open := after.clone()
 	open.Unread = before.Unread
+	list, direct := opened(before, open)
+	p.Opened = append(p.Opened, list...)
+	p.NothingElse = direct == policy.No
 	for _, key := range cause.Keys {
 		for _, o := range others {
 			was, is := before.direct(o.action, key), open.direct(o.action, key)

@@ -141,11 +141,28 @@ const (
 type Proof struct {
 	// Sufficient: every request of the start is allowed.
 	Sufficient bool `json:"sufficient"`
-	// NothingElse: each of Others is denied, or was allowed without the fix.
+	// NothingElse: of all requests that the caller can make directly, without a
+	// service, none is allowed that was not allowed without the fix. It is proved
+	// by comparing all requests at once, and Others are examples.
 	NothingElse bool    `json:"nothingElse"`
 	Steps       []Check `json:"steps"`
+	// Opened are all the requests that are newly allowed; empty where a policy
+	// that could not be read keeps that from being known.
+	Opened []Opening `json:"opened"`
 	// Others are requests that the fix must not open.
 	Others []Check `json:"others"`
+}
+
+// Opening is what a fix lets through for somebody.
+type Opening struct {
+	// Who may make the requests, in words.
+	Who string `json:"who"`
+	// Delegated: not by the fix itself, but if policies of their account allow it.
+	Delegated bool `json:"delegated,omitempty"`
+	// Requests are in words: action, resource, conditions. They may overlap.
+	Requests []string `json:"requests"`
+	// Complete: there are no others.
+	Complete bool `json:"complete"`
 }
 
 // Check is one request of a proof.

@@ -300,7 +300,7 @@ func (r *Report) writeProof(p *page) {
 	}
 	switch {
 	case r.Proof.NothingElse:
-		p.line("  " + p.paint(green, "The fix allows nothing else."))
+		p.line("  " + p.paint(green, "The fix allows nothing else: of all requests that can be made directly, none is new."))
 	case slices.ContainsFunc(r.Proof.Others, func(c Check) bool { return plainly(c.After) == "allowed" && c.Before != c.After }):
 		p.line("  " + p.paint(yellow, "The fix allows more than the start needs."))
 	default:
@@ -308,6 +308,28 @@ func (r *Report) writeProof(p *page) {
 	}
 	for _, c := range r.Proof.Others {
 		p.check(c)
+	}
+	r.writeOpened(p)
+}
+
+// writeOpened tells exactly what the fix lets through.
+func (r *Report) writeOpened(p *page) {
+	if len(r.Proof.Opened) == 0 {
+		return
+	}
+	p.line("  All that is new:")
+	for _, o := range r.Proof.Opened {
+		who := "to " + o.Who
+		if o.Delegated {
+			who += ", if their account's policies allow it"
+		}
+		p.prose("    ", who+":")
+		for _, request := range o.Requests {
+			p.prose("      ", request)
+		}
+		if !o.Complete {
+			p.line("      and more")
+		}
 	}
 }
 

@@ -140,6 +140,8 @@ type Options struct {
 	// Cardinality tells how many values a key has in a request, by its name in
 	// lower case. Without it the Service Authorization Reference does.
 	Cardinality func(key string) Cardinality
+	// Resource is the ARN that all requests are about; empty means any.
+	Resource string
 	// Known leaves out requests that the Service Authorization Reference does not
 	// know: of actions that do not exist, on resources that the action is not
 	// checked on, with condition keys that the action does not have. Regions are
@@ -178,6 +180,9 @@ func (s Set) Find(o Options) Answer {
 	}
 	if o.Cardinality == nil {
 		o.Cardinality = referenceCardinality
+	}
+	if o.Resource != "" {
+		s = s.OnResource(o.Resource)
 	}
 	c := &compiler{}
 	q := &question{compiler: c, formula: s.formula(c), caller: s.caller, options: o}
