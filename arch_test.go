@@ -32,6 +32,7 @@ var services = []string{"internal/cloudtrail", "internal/ec2", "internal/iam", "
 var rules = map[string]rule{
 	"policy":               {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "the language stands on the standard library alone"},
 	"policy/requestset":    {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "reasoning about documents is pure"},
+	"policy/analyzer":      {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "it examines documents, with the language and the reference"},
 	"policy/serviceref":    {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "tables, on the standard library alone"},
 	"access":               {allow: []string{"policy"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "a decision is pure"},
 	"access/reach":         {allow: []string{"access", "policy", "policy/requestset"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "what is in reach is pure"},

@@ -40,14 +40,14 @@ func (a *analysis) action(v value) {
 	}
 	s, ok := serviceref.Lookup(service)
 	if !ok {
-		hint := didYouMean(service, serviceref.Prefixes())
+		hint := a.didYouMean(service, serviceref.Prefixes(), "")
 		a.add("INVALID_SERVICE_IN_ACTION", []Location{v.location()}, hint, fmt.Sprintf("The service %s specified in the action does not exist.%s", service, sentence(hint)))
 		return
 	}
 	for range serviceref.Actions(text) {
 		return
 	}
-	a.unknownAction(v, suggestAction(s, name))
+	a.unknownAction(v, a.suggestAction(s, name))
 }
 
 func (a *analysis) unknownAction(v value, hint string) {
@@ -80,22 +80,15 @@ var renamed = map[string][]string{
 	"dynamodb:transactgetitems": {"dynamodb:GetItem"},
 }
 
-func suggestAction(s *serviceref.Service, name string) string {
+func (a *analysis) suggestAction(s *serviceref.Service, name string) string {
 	if list := renamed[s.Prefix+":"+strings.ToLower(name)]; list != nil {
-		return "did you mean " + strings.Join(list, " or ") + "?"
+		return question(list, "")
 	}
 	names := make([]string, len(s.Actions))
 	for i, action := range s.Actions {
 		names[i] = action.Name
 	}
-	best := nearest(name, names)
-	if len(best) == 0 {
-		return ""
-	}
-	for i := range best {
-		best[i] = s.Prefix + ":" + best[i]
-	}
-	return "did you mean " + strings.Join(best, " or ") + "?"
+	return a.didYouMean(name, names, s.Prefix+":")
 }
 
 func (a *analysis) wildcardService(v value) {
@@ -113,8 +106,9 @@ func (a *analysis) endWildcard(v value) {
 		fmt.Sprintf("SCP actions can include wildcards (*) only at the end of a string. Update %s.", text))
 }
 
-// maxCompared bounds how many pairs of values are compared for redundancy.
-const maxCompared = 1 << 20
+// maxCompared bounds the work of comparing values for redundancy: the length of
+// all patterns, times that of all values.
+const maxCompared = 1 << 30
 
 func foldedText(v value) string { return strings.ToLower(v.node.Text) }
 func plainText(v value) string  { return v.node.Text }
@@ -124,13 +118,17 @@ func plainText(v value) string  { return v.node.Text }
 func (a *analysis) redundant(code Code, list []value, text func(value) string, details func(int, string) string) {
 	seen := make(map[string]bool)
 	var patterns []string
+	wild, all := 0, 0
 	for _, v := range list {
-		if t := text(v); hasWildcard(t) && !seen[t] {
+		t := text(v)
+		all += len(t)
+		if hasWildcard(t) && !seen[t] {
 			seen[t] = true
 			patterns = append(patterns, t)
+			wild += len(t)
 		}
 	}
-	if len(patterns)*len(list) > maxCompared {
+	if wild*all > maxCompared {
 		return
 	}
 	clear(seen)

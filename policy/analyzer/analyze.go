@@ -49,6 +49,9 @@ type analysis struct {
 	version    string
 	statements []*statement
 	report     *Report
+	// suggestions counts those that were made.
+	suggestions int
+	owner       string // the account of a key
 }
 
 // value is a JSON value with its path.
@@ -166,7 +169,7 @@ var (
 )
 
 func (a *analysis) unknownElement(f field, known []string) {
-	a.add("INVALID_POLICY_ELEMENT", []Location{f.key}, didYouMean(f.name, known), fmt.Sprintf("The policy element %s is not valid.", f.name))
+	a.add("INVALID_POLICY_ELEMENT", []Location{f.key}, a.didYouMean(f.name, known, ""), fmt.Sprintf("The policy element %s is not valid.", f.name))
 }
 
 func (a *analysis) document(root value) {
@@ -220,6 +223,10 @@ func (a *analysis) readVersion(f field) {
 	}
 }
 
+// maxPairs bounds how many actions are held against conditions, resources or
+// principals of their statement, where each pair costs a look into the tables.
+const maxPairs = 1 << 14
+
 // examine makes the checks, each over all statements.
 func (a *analysis) examine() {
 	for _, s := range a.statements {
@@ -229,6 +236,7 @@ func (a *analysis) examine() {
 		a.principals(s)
 	}
 	a.sids()
+	a.findOwner()
 	if len(a.text) > maxDocument {
 		return
 	}

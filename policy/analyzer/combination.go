@@ -37,7 +37,11 @@ func (a *analysis) actionsAndResources(s *statement) {
 	if !a.identityBased() && a.Kind != policy.ServiceControlPolicy || s.notResource || len(s.resources) == 0 {
 		return
 	}
-	for _, n := range s.named() {
+	named := s.named()
+	if len(named)*len(s.resources) > maxPairs {
+		return
+	}
+	for _, n := range named {
 		if len(n.action.Resources) == 0 {
 			continue
 		}
@@ -67,6 +71,9 @@ func (s *statement) resourceElement() field {
 // actionsAndConditions finds condition keys that an action does not have.
 func (a *analysis) actionsAndConditions(s *statement) {
 	named := s.named()
+	if len(named)*len(s.conditions) > maxPairs {
+		return
+	}
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if c.base == "" || c.ifExists || c.null() {
@@ -162,6 +169,9 @@ func (a *analysis) fewServices(s *statement, c *condition) {
 // tagConditions finds conditions on aws:ResourceTag of actions that do not know
 // it. A pattern is held against its whole service; "*" is taken to be meant.
 func (a *analysis) tagConditions(s *statement) {
+	if len(s.actions)*len(s.conditions) > maxPairs {
+		return
+	}
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if !strings.HasPrefix(strings.ToLower(c.key.name), "aws:resourcetag/") || c.ifExists || c.null() || c.negated() || s.effect == "" {

@@ -115,7 +115,7 @@ func (a *analysis) grantValues(c *condition) {
 		if c.like() && hasWildcard(text) || strings.Contains(text, "${") || slices.Contains(known, text) {
 			continue
 		}
-		hint := didYouMean(text, known)
+		hint := a.didYouMean(text, known, "")
 		if hint == "" {
 			hint = "it is one of " + strings.Join(known, ", ")
 		}
@@ -123,20 +123,17 @@ func (a *analysis) grantValues(c *condition) {
 	}
 }
 
-// account is whose key it is: what the caller said, or the account of the first
-// root principal.
-func (a *analysis) account() string {
-	if a.Account != "" {
-		return a.Account
-	}
+// findOwner finds whose key it is: what the caller said, or the account of the
+// first root principal.
+func (a *analysis) findOwner() {
+	a.owner = a.Account
 	for _, s := range a.statements {
 		for _, p := range s.principals {
-			if id, root := principalAccount(p); root {
-				return id
+			if id, root := principalAccount(p); root && a.owner == "" {
+				a.owner = id
 			}
 		}
 	}
-	return ""
 }
 
 // principalAccount is the account that an AWS principal is of; root reports
@@ -157,7 +154,7 @@ func principalAccount(p principal) (id string, root bool) {
 
 // otherAccounts finds principals of other accounts than the key's.
 func (a *analysis) otherAccounts(s *statement) {
-	own := a.account()
+	own := a.owner
 	if own == "" || !s.allows() {
 		return
 	}
@@ -175,7 +172,7 @@ func (a *analysis) keyDocument() {
 	if a.Kind != policy.KeyPolicy {
 		return
 	}
-	own := a.account()
+	own := a.owner
 	for _, s := range a.statements {
 		how, _ := s.grants("kms:PutKeyPolicy")
 		if !s.allows() || how == byNothing || len(s.conditions) > 0 {

@@ -77,7 +77,7 @@ func (a *analysis) readConditions(f field) []condition {
 		o := readOperator(block.name)
 		switch {
 		case o.base == "":
-			a.add("INVALID_CONDITION_OPERATOR", []Location{block.key}, didYouMean(bareOperator(block.name), operatorNames),
+			a.add("INVALID_CONDITION_OPERATOR", []Location{block.key}, a.didYouMean(bareOperator(block.name), operatorNames, ""),
 				fmt.Sprintf("The condition operator %s is not valid. Use a valid condition operator.", block.name))
 		case o.null() && o.ifExists:
 			a.at("NULL_WITH_IF_EXISTS", block.key, "The Null condition operator cannot be used with the IfExists suffix. Update the operator or the suffix.")
@@ -206,14 +206,14 @@ func (a *analysis) conditionKey(c *condition) *serviceref.Key {
 		a.oldARN(at)
 	case strings.EqualFold(prefix, "aws"):
 		if !slices.Contains(undocumented, strings.ToLower(name)) {
-			a.add("INVALID_GLOBAL_CONDITION_KEY", []Location{at}, didYouMean(name, keyNames(serviceref.GlobalKeys())),
+			a.add("INVALID_GLOBAL_CONDITION_KEY", []Location{at}, a.didYouMean(name, keyNames(serviceref.GlobalKeys()), ""),
 				fmt.Sprintf("The condition key %s does not exist. Use a valid condition key.", name))
 		}
 	case known:
-		a.add("INVALID_SERVICE_CONDITION_KEY", []Location{at}, didYouMean(name, keyNames(s.Keys)),
+		a.add("INVALID_SERVICE_CONDITION_KEY", []Location{at}, a.didYouMean(name, keyNames(s.Keys), ""),
 			fmt.Sprintf("The condition key %s does not exist in the service %s. Use a valid condition key.", name, s.Prefix))
 	case !isProvider(prefix):
-		a.add("INVALID_SERVICE", []Location{at}, didYouMean(prefix, serviceref.Prefixes()), fmt.Sprintf("The service %s does not exist. Use a valid service name.", prefix))
+		a.add("INVALID_SERVICE", []Location{at}, a.didYouMean(prefix, serviceref.Prefixes(), ""), fmt.Sprintf("The service %s does not exist. Use a valid service name.", prefix))
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (a *analysis) readPrincipals(f field) []principal {
 	var list []principal
 	for _, kind := range f.fields() {
 		if !slices.Contains(principalKeys, kind.name) {
-			a.add("INVALID_PRINCIPAL_KEY", []Location{kind.key}, didYouMean(kind.name, principalKeys), fmt.Sprintf("The principal key %s is not valid.", kind.name))
+			a.add("INVALID_PRINCIPAL_KEY", []Location{kind.key}, a.didYouMean(kind.name, principalKeys, ""), fmt.Sprintf("The principal key %s is not valid.", kind.name))
 			continue
 		}
 		if kind.node.Kind == policy.ArrayNode && len(kind.node.Items) == 0 {

@@ -29,15 +29,15 @@ func (a *analysis) region(code Code, name string, at Location, format string) {
 	if slices.Contains(regions, name) {
 		return
 	}
-	hint := didYouMean(name, regions)
-	if regionForm.MatchString(name) && (hint == "" || newNumber(name)) {
+	near := nearest(name, regions)
+	if regionForm.MatchString(name) && (len(near) == 0 || newNumber(name)) {
 		return
 	}
-	a.add(code, []Location{at}, hint, fmt.Sprintf(format, name))
+	a.add(code, []Location{at}, question(near, ""), fmt.Sprintf(format, name))
 }
 
-// newNumber reports whether a Region differs from a known one by its number, or
-// its parts are all of known ones.
+// newNumber reports whether a Region differs from a known one by its number
+// alone.
 func newNumber(name string) bool {
 	place := number.ReplaceAllString(name, "")
 	return slices.ContainsFunc(regions, func(r string) bool { return number.ReplaceAllString(r, "") == place })

@@ -47,7 +47,7 @@ func (a *analysis) resource(v value) {
 		return
 	}
 	if p := part[1]; !hasWildcard(p) && !slices.Contains(partitions, p) {
-		a.add("INVALID_PARTITION", []Location{at}, didYouMean(p, partitions),
+		a.add("INVALID_PARTITION", []Location{at}, a.didYouMean(p, partitions, ""),
 			fmt.Sprintf("The resource ARN for the service %s does not support the partition %s. Use the supported values: [%s]", part[2], p, strings.Join(partitions, ", ")))
 		return
 	}
@@ -71,7 +71,7 @@ func (a *analysis) namespace(service string, at Location) {
 	case known && lowered != service:
 		a.at("INVALID_ARN_SERVICE_CASE", at, "Update the service name %s in the resource ARN to use all lowercase letters.", service)
 	case !known:
-		a.add("INVALID_SERVICE", []Location{at}, didYouMean(service, serviceref.Prefixes()), fmt.Sprintf("The service %s does not exist. Use a valid service name.", service))
+		a.add("INVALID_SERVICE", []Location{at}, a.didYouMean(service, serviceref.Prefixes(), ""), fmt.Sprintf("The service %s does not exist. Use a valid service name.", service))
 	}
 }
 

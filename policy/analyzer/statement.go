@@ -106,7 +106,7 @@ func (a *analysis) effect(s *statement) {
 	case policy.Allow, policy.Deny:
 		s.effect = e
 	default:
-		a.add("INVALID_EFFECT", []Location{f.location()}, didYouMean(f.node.Text, []string{"Allow", "Deny"}),
+		a.add("INVALID_EFFECT", []Location{f.location()}, a.didYouMean(f.node.Text, []string{"Allow", "Deny"}, ""),
 			fmt.Sprintf("The effect %s is not valid. Use Allow or Deny.", f.node.Text))
 	}
 }

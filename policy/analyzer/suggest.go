@@ -8,14 +8,25 @@ import (
 // maxSuggested bounds the texts that suggestions are made for.
 const maxSuggested = 80
 
-// didYouMean is a hint with the known names that are most like a name, or
-// empty.
-func didYouMean(name string, known []string) string {
-	best := nearest(name, known)
-	if len(best) == 0 {
+// maxSuggestions bounds how many suggestions are made for a document: whoever
+// has more wrong names has another problem.
+const maxSuggestions = 200
+
+// didYouMean is a hint with the known names that are most like a name, each
+// behind a prefix, or empty.
+func (a *analysis) didYouMean(name string, known []string, prefix string) string {
+	if a.suggestions++; a.suggestions > maxSuggestions {
 		return ""
 	}
-	return "did you mean " + strings.Join(best, " or ") + "?"
+	return question(nearest(name, known), prefix)
+}
+
+// question asks for one of some names.
+func question(names []string, prefix string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "did you mean " + prefix + strings.Join(names, " or "+prefix) + "?"
 }
 
 // nearest gives the names within a third of the length of edits, without regard

@@ -55,7 +55,7 @@ func (a *analysis) trustElements(s *statement) {
 // AssumeRole. A statement with several kinds of principal is taken to be right if
 // each action suits one of them.
 func (a *analysis) trustActions(s *statement) {
-	if s.notAction {
+	if s.notAction || len(s.actions)*len(s.principals) > maxPairs {
 		return
 	}
 	for _, v := range s.actions {
@@ -124,6 +124,7 @@ func (a *analysis) providers(s *statement) {
 	if !s.allows() {
 		return
 	}
+	trusted := false
 	for _, p := range s.principals {
 		host := provider(p)
 		if host == "" || p.not {
@@ -138,6 +139,9 @@ func (a *analysis) providers(s *statement) {
 		if !s.hasKey(github + ":sub") {
 			a.at("MISSING_GITHUB_REPO_CONDITION_KEY", p.location(), "Granting a federated GitHub principal permissions without a condition key can allow more sources to assume the role than you intended. Add the token.actions.githubusercontent.com:sub condition key and specify the branch and repository name in the value.")
 		}
+		trusted = true
+	}
+	if trusted {
 		a.branches(s)
 	}
 }
