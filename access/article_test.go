@@ -131,6 +131,6 @@ func BenchmarkDecideArticle(b *testing.B) {
 	denied := p
 	denied.Identity = p.Identity[:1]
 	r := articleRequest()
-	b.Run("denied", func(b *testing.B) { benchmark(b, r, denied, access.ImplicitDeny) })
-	b.Run("allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
+	b.Run("question=denied", func(b *testing.B) { benchmark(b, r, denied, access.ImplicitDeny) })
+	b.Run("question=allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
 }

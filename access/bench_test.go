@@ -18,7 +18,7 @@ func benchmark(b *testing.B, r access.Request, p access.Policies, want access.Ou
 	if d := access.Decide(r, p); d.Outcome != want {
 		b.Fatal(d.Explain())
 	}
-	b.Run("outcome", func(b *testing.B) {
+	b.Run("answer=outcome", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if access.Check(&r, &p) != want {
@@ -26,7 +26,7 @@ func benchmark(b *testing.B, r access.Request, p access.Policies, want access.Ou
 			}
 		}
 	})
-	b.Run("reasons", func(b *testing.B) {
+	b.Run("answer=reasons", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if access.Decide(r, p).Outcome != want {
@@ -58,9 +58,9 @@ func manyStatements(t testing.TB) []access.Document {
 func BenchmarkDecideManyStatements(b *testing.B) {
 	r := articleRequest()
 	p := access.Policies{Identity: manyStatements(b), Resource: keyPolicy(b, defaultKeyPolicy)}
-	b.Run("denied", func(b *testing.B) { benchmark(b, r, p, access.ImplicitDeny) })
+	b.Run("question=denied", func(b *testing.B) { benchmark(b, r, p, access.ImplicitDeny) })
 	p.Identity = append(p.Identity, document(b, "CreateGrantForEC2", articlePolicy))
-	b.Run("allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
+	b.Run("question=allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
 }
 
 // BenchmarkDecideParallel shows with -cpu 1,2,… that decisions share nothing.
@@ -70,14 +70,14 @@ func BenchmarkDecideParallel(b *testing.B) {
 		Identity: append(manyStatements(b), document(b, "CreateGrantForEC2", articlePolicy)),
 		Resource: keyPolicy(b, defaultKeyPolicy),
 	}
-	b.Run("outcome", func(b *testing.B) {
+	b.Run("answer=outcome", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				access.Check(&r, &p)
 			}
 		})
 	})
-	b.Run("reasons", func(b *testing.B) {
+	b.Run("answer=reasons", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				access.Decide(r, p)
@@ -118,9 +118,9 @@ func BenchmarkDecideOtherActions(b *testing.B) {
 				Resource: keyPolicy(b, defaultKeyPolicy),
 			}
 			name := fmt.Sprintf("service=%s/statements=%d", service, n)
-			b.Run(name+"/allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
+			b.Run(name+"/question=allowed", func(b *testing.B) { benchmark(b, r, p, access.Allowed) })
 			p.Identity = p.Identity[:1]
-			b.Run(name+"/denied", func(b *testing.B) { benchmark(b, r, p, access.ImplicitDeny) })
+			b.Run(name+"/question=denied", func(b *testing.B) { benchmark(b, r, p, access.ImplicitDeny) })
 		}
 	}
 }

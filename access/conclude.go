@@ -27,10 +27,12 @@ func (e *evaluation) decision() Decision {
 			bearing++
 		}
 	}
-	d.Layers = make([]LayerVerdict, 0, bearing)
+	d.Layers = make([]LayerVerdict, bearing)
+	next := d.Layers
 	for _, l := range e.layers() {
 		if l.bears {
-			d.Layers = append(d.Layers, l.verdict())
+			l.verdict(&next[0])
+			next = next[1:]
 		}
 	}
 	if d.Outcome == Depends {

@@ -186,7 +186,7 @@ func (e *evaluation) giveReasons() {
 	if reasons == 0 {
 		return
 	}
-	all, failed := make([]Reason, reasons), make([]policy.Mismatch, mismatches)
+	all, failed := make([]Reason, reasons), make([]policy.Described, mismatches)
 	for _, l := range e.layers() {
 		n := len(l.noted)
 		if n == 0 {
@@ -197,8 +197,8 @@ func (e *evaluation) giveReasons() {
 			from, r := &l.noted[i], &l.reasons[i]
 			from.complete(r, l.name)
 			if from.fit.Element != "" {
-				r.Failed, failed = &failed[0], failed[1:]
-				*r.Failed = from.statement.Mismatch(&e.env, &from.fit)
+				failed[0].Describe(from.statement, &e.env, &from.fit)
+				r.Failed, failed = &failed[0].Mismatch, failed[1:]
 			}
 		}
 	}
@@ -232,8 +232,8 @@ func (l *layer) choose() {
 }
 
 // verdict is the layer as the decision shows it.
-func (l *layer) verdict() LayerVerdict {
-	v := LayerVerdict{Layer: l.name, Reasons: l.reasons, Note: l.note, Verdict: Silent}
+func (l *layer) verdict(v *LayerVerdict) {
+	*v = LayerVerdict{Layer: l.name, Reasons: l.reasons, Note: l.note, Verdict: Silent}
 	switch {
 	case l.deny == policy.Yes:
 		v.Verdict = Denies
@@ -242,7 +242,6 @@ func (l *layer) verdict() LayerVerdict {
 	case l.allow == policy.Yes:
 		v.Verdict = Allows
 	}
-	return v
 }
 
 // unknown reports whether the statement turns on values that nobody knows.

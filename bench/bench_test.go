@@ -44,7 +44,7 @@ func TestEnginesAgree(t *testing.T) {
 	}
 }
 
-// BenchmarkDecide is for benchstat -col /engine. Policies are parsed and
+// BenchmarkDecide is for benchstat -col /engine (see run). Policies are parsed and
 // compiled beforehand, and the request is made.
 func BenchmarkDecide(b *testing.B) {
 	for _, q := range questions() {

@@ -45,9 +45,6 @@ type Env struct {
 	resource     resource
 	caller       *Caller
 	keys         Keys
-	// seen are the action and the resource as mismatches show them, once one
-	// does.
-	seen []string
 	// read is how a value was read last, resolved a text with variables.
 	read     reading
 	resolved []byte
@@ -79,18 +76,9 @@ func (env *Env) Reset(action, resource string, caller *Caller, keys Keys) {
 	env.service, _, _ = strings.Cut(action, ":")
 	env.keysOfAction = newActionKeys(action)
 	env.resource.text, env.resource.cut = resource, false
-	env.seen = nil
 	env.read.as, env.read.text = asNothing, ""
 	if cap(env.resolved) > mostKept || cap(env.read.bytes) > mostKept {
 		env.resolved, env.read.bytes = nil, nil
 	}
 	env.ResourceBased, env.ImpliedResource = false, false
-}
-
-// saw lists the action and the resource, for mismatches to share.
-func (env *Env) saw() []string {
-	if env.seen == nil {
-		env.seen = []string{env.action, env.resource.text}
-	}
-	return env.seen
 }

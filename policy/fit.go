@@ -64,19 +64,43 @@ func (s *Statement) FitsButAction(env *Env) bool {
 
 // Mismatch describes the element of a Fit that did not fit the same request.
 func (s *Statement) Mismatch(env *Env, f *Fit) Mismatch {
-	var m Mismatch
+	var d Described
+	d.Describe(s, env, f)
+	return d.Mismatch
+}
+
+// Described is a Mismatch with room for the one value that it mostly saw, so
+// that many can be made in one piece of memory.
+type Described struct {
+	Mismatch
+	saw [1]string
+}
+
+// Describe makes it the description of the element of a Fit of that statement
+// that did not fit the same request.
+func (d *Described) Describe(s *Statement, env *Env, f *Fit) {
+	m := &d.Mismatch
+	m.Element, m.Variable, m.Unknown, m.statement = f.Element, f.variable, f.Unknown, s
 	switch f.Element {
+	case ConditionElement:
+		c := &s.conditions[f.condition]
+		values, present, unknown := env.keys.Get(c.lower)
+		m.Operator, m.Key, m.Position, m.Wanted = c.Operator, c.Key, c.Position, c.Values
+		m.Absent = !unknown && (!present || len(values) == 0)
+		if len(values) > 0 {
+			m.Saw = append(d.saw[:0], values...)
+		}
+		return
 	case PrincipalElement, NotPrincipalElement:
-		m = s.principalMismatch(env)
+		*m = s.principalMismatch(env)
+		m.Variable, m.Unknown, m.statement = f.variable, f.Unknown, s
+		return
 	case ActionElement, NotActionElement:
-		m = s.actionMismatch(env)
-	case ResourceElement, NotResourceElement:
-		m = s.resourceMismatch(env)
+		m.Wanted, d.saw[0] = s.actionList, env.action
 	default:
-		m = s.conditions[f.condition].mismatch(env)
+		m.Wanted, d.saw[0] = s.resourceList, env.resource.text
 	}
-	m.Variable, m.Unknown, m.statement = f.variable, f.Unknown, s
-	return m
+	m.Saw, m.Position = d.saw[:], s.at(f.Element)
 }
 
 func (s *Statement) principalElement() Element {

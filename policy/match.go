@@ -142,13 +142,13 @@ func principalTexts(list []PrincipalName) []string {
 }
 
 func (s *Statement) actionMismatch(env *Env) Mismatch {
-	m := Mismatch{Element: s.actionElement(), Wanted: s.actionList, Saw: env.saw()[:1:1]}
+	m := Mismatch{Element: s.actionElement(), Wanted: s.actionList, Saw: []string{env.action}}
 	m.Position = s.at(m.Element)
 	return m
 }
 
 func (s *Statement) resourceMismatch(env *Env) Mismatch {
-	m := Mismatch{Element: s.resourceElement(), Wanted: s.resourceList, Saw: env.saw()[1:]}
+	m := Mismatch{Element: s.resourceElement(), Wanted: s.resourceList, Saw: []string{env.resource.text}}
 	m.Position = s.at(m.Element)
 	return m
 }
