@@ -16,7 +16,7 @@ import (
 // What the program ends with. Only main turns an error into one of them.
 const (
 	exitOK      = 0
-	exitFound   = 1 // the doctor found a cause, a check found a difference
+	exitFound   = 1 // the doctor found a cause, a check a difference or a finding
 	exitUnknown = 2 // no conclusion, or the command could not be carried out
 )
 

@@ -13,6 +13,6 @@ func newPolicy() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newPolicyFmt(), newPolicyDiff())
+	c.AddCommand(newPolicyFmt(), newPolicyLint(), newPolicyDiff())
 	return c
 }

@@ -13,12 +13,16 @@ func newVersion() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			version := "(devel)"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				version = info.Main.Version
-			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), "keyturn", version)
+			_, err := fmt.Fprintln(c.OutOrStdout(), "keyturn", buildVersion())
 			return err
 		},
 	}
+}
+
+// buildVersion is the version that the program was built as.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }

@@ -134,8 +134,13 @@ func (a *analysis) syntaxError(err error) {
 		end.Offset++
 		end.Column++
 	}
-	a.add("JSON_SYNTAX_ERROR", []Location{{Start: p, End: end}}, e.Reason,
-		fmt.Sprintf("Fix the JSON syntax error at index %d line %d column %d.", p.Offset, p.Line, p.Column-1))
+	a.add("JSON_SYNTAX_ERROR", []Location{{Start: p, End: end}}, e.Reason, SyntaxErrorDetails(p))
+}
+
+// SyntaxErrorDetails words a JSON_SYNTAX_ERROR at a position, for who reads
+// documents out of larger texts.
+func SyntaxErrorDetails(p policy.Position) string {
+	return fmt.Sprintf("Fix the JSON syntax error at index %d line %d column %d.", p.Offset, p.Line, p.Column-1)
 }
 
 // want reports whether the value is of the JSON type, and notes it if not.

@@ -34,7 +34,7 @@ type namedAction struct {
 // statement, so that the statement says nothing about them. An action of which
 // no type is required may be checked on "*", which only "*" matches.
 func (a *analysis) actionsAndResources(s *statement) {
-	if !a.identityBased() && a.Kind != policy.ServiceControlPolicy || s.notResource || len(s.resources) == 0 {
+	if !a.identityBased() && a.Kind != policy.ServiceControlPolicy || s.notResource || s.badResources || len(s.resources) == 0 {
 		return
 	}
 	named := s.named()

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,16 +31,7 @@ var families = map[string]string{
 	"Null": "Null",
 }
 
-var operatorNames = sortedKeys(families)
-
-func sortedKeys[V any](m map[string]V) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
-}
+var operatorNames = slices.Sorted(maps.Keys(families))
 
 func readOperator(name string) operator {
 	var o operator

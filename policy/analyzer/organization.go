@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/policy"
@@ -70,22 +71,13 @@ func (a *analysis) services(s *statement) {
 		name := strings.ToLower(c.key.name)
 		const impact = "RCPs impact IAM roles, users, and AWS service principals. To prevent unintended impact to "
 		switch {
-		case isSource(name):
+		case slices.Contains(sources, name):
 			a.at("RCP_MISSING_RELATED_SERVICE_PRINCIPAL_CONDITION_KEY", c.key.key, "%s", impact+fmt.Sprintf(`your principals, an additional statement should be added to the Condition block "BoolIfExists": { "aws:PrincipalIsAWSService": "true"} whenever the key %s is used.`, c.key.name))
 		case strings.HasPrefix(name, "aws:principal") && !strings.HasPrefix(name, "aws:principalservicename"):
 			a.at("RCP_MISSING_RELATED_PRINCIPAL_CONDITION_KEY", c.key.key, "%s", impact+fmt.Sprintf(`services acting on your behalf using a service principal, an additional statement should be added to the Condition block "BoolIfExists": { "aws:PrincipalIsAWSService": "false"} whenever a principal key %s is used.`, c.key.name))
 		}
 	}
 	a.sourceNull(s)
-}
-
-func isSource(key string) bool {
-	for _, k := range sources {
-		if key == k {
-			return true
-		}
-	}
-	return false
 }
 
 // sourceNull: a service that calls without a source has no organization of one.

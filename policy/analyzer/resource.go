@@ -14,10 +14,12 @@ func (a *analysis) resources(s *statement) {
 	if a.Kind == policy.TrustPolicy {
 		return // which has none: see trustElements
 	}
+	before := len(a.report.Findings)
 	for _, v := range s.resources {
 		a.variables(v, "")
 		a.resource(v)
 	}
+	s.badResources = len(a.report.Findings) > before
 	a.redundant("REDUNDANT_RESOURCE", s.resources, plainText, func(n int, example string) string {
 		return fmt.Sprintf("The %d resource ARN(s) are redundant because they reference the same resource. Review the use of wildcards (*), as in %s", n, example)
 	})

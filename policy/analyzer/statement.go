@@ -20,6 +20,8 @@ type statement struct {
 	notResource bool
 	principals  []principal
 	conditions  []condition
+
+	badResources bool // a finding is about the form of one
 }
 
 // principal is a value of a Principal or NotPrincipal element.

@@ -30,15 +30,18 @@ func question(names []string, prefix string) string {
 }
 
 // nearest gives the names within a third of the length of edits, without regard
-// to case: the nearest ones, at most three.
+// to case: the nearest ones, else those that start so; at most three.
 func nearest(name string, known []string) []string {
 	if name == "" || len(name) > maxSuggested {
 		return nil
 	}
 	limit := max(1, len(name)/3)
 	lowered := strings.ToLower(name)
-	var best []string
+	var best, longer []string
 	for _, k := range known {
+		if len(name) > 3 && len(k) > len(name) && strings.EqualFold(k[:len(name)], name) {
+			longer = append(longer, k)
+		}
 		d := distance(lowered, strings.ToLower(k), limit)
 		switch {
 		case d > limit:
@@ -47,6 +50,9 @@ func nearest(name string, known []string) []string {
 		default:
 			best = append(best, k)
 		}
+	}
+	if len(best) == 0 {
+		best = longer
 	}
 	return best[:min(len(best), 3)]
 }
