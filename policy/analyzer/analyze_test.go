@@ -147,6 +147,11 @@ func TestSoundPolicies(t *testing.T) {
 		text string
 	}{
 		{"the default key policy", policy.KeyPolicy, of(admin)},
+		{"a key's administrators, as the console writes them", policy.KeyPolicy, of(admin,
+			`{"Sid":"Allow access for Key Administrators","Effect":"Allow","Principal":{"AWS":"`+account+`role/x"},"Action":["kms:Create*","kms:Put*","kms:ScheduleKeyDeletion"],"Resource":"*"}`)},
+		{"a function's logs", policy.IdentityPolicy, of(`{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],"Resource":"arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/x:*"}`)},
+		{"a SAML provider", policy.TrustPolicy, of(`{"Effect":"Allow","Action":["sts:AssumeRoleWithSAML","sts:TagSession"],"Principal":{"Federated":"` + account + `saml-provider/x"},"Condition":{"StringEquals":{"SAML:aud":"https://signin.aws.amazon.com/saml"}}}`)},
+		{"a third party", policy.TrustPolicy, of(`{ASSUME,"Principal":{"AWS":"210987654321"},"Condition":{"StringEquals":{"sts:ExternalId":"12345"}}}`)},
 		{"a role for EC2", policy.TrustPolicy, of(`{ASSUME,"Principal":{"Service":"ec2.amazonaws.com"}}`)},
 		{"a role for GitHub", policy.TrustPolicy, of(`{` + github + `,"Condition":{"StringEquals":{"token.actions.githubusercontent.com:aud":"sts.amazonaws.com","token.actions.githubusercontent.com:sub":"repo:example/x:ref:refs/heads/main"}}}`)},
 		{"a launch with a grant for EC2", policy.IdentityPolicy, of(
@@ -164,7 +169,7 @@ func TestSoundPolicies(t *testing.T) {
 	}
 }
 
-// TestAdminOfOneAccount: the account of the key can be told, or is that of its
+// TestOwnerOfAKey: the account of the key can be told, or is that of its
 // root principal.
 func TestOwnerOfAKey(t *testing.T) {
 	t.Parallel()

@@ -75,15 +75,18 @@ var grantKeys = []string{
 	"aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:viaawsservice",
 }
 
-// grants finds statements that let somebody make any grant. Whoever may do all
-// with a key, as the account's root user, may do this too: kms:* and * pass.
+// grants finds statements that let somebody make any grant. Whoever may also put
+// the key's policy, as its administrators, can have any grant anyway.
 func (a *analysis) grants(s *statement) {
 	if !s.allows() || s.notAction || a.Kind == policy.ServiceControlPolicy || a.Kind == policy.ResourceControlPolicy || a.Kind == policy.EndpointPolicy || s.hasKey(grantKeys...) {
 		return
 	}
+	if how, _ := s.grants("kms:PutKeyPolicy"); how != byNothing {
+		return
+	}
 	for _, v := range s.actions {
 		text := strings.ToLower(v.node.Text)
-		if text == "*" || text == "kms:*" || !strings.HasPrefix(text, "kms:") || !matches(text, "kms:CreateGrant") {
+		if !strings.HasPrefix(text, "kms:") || !matches(text, "kms:CreateGrant") {
 			continue
 		}
 		a.add("KMS_CREATE_GRANT_UNRESTRICTED", []Location{v.location()}, `put kms:CreateGrant into a statement with the condition "Bool": {"kms:GrantIsForAWSResource": "true"}`,

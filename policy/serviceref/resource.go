@@ -52,8 +52,8 @@ const maxARN = 2048
 // whether it matches at least one.
 //
 // AWS does not say what a variable part of a format holds. It is taken to be a
-// text that is not empty, without a colon in the first five parts, and without a
-// slash if more of the format follows it or if it names an S3 bucket.
+// text that is not empty, without a colon or slash in the first five parts, and
+// without a slash if the format has one behind it or if it names an S3 bucket.
 func (r *ResourceType) Fits(arn string) bool {
 	if arn == "*" {
 		return true
@@ -100,8 +100,8 @@ func newFormat(f format, text string) format {
 			continue
 		}
 		i += len(name) - 1
-		inResource, last := colons >= 5, i+1 == len(text)
-		s := step{part: true, colons: inResource, slashes: inResource && last && name != "${BucketName}" || strings.Contains(name, "Path")}
+		inResource, slash := colons >= 5, strings.HasPrefix(text[i+1:], "/")
+		s := step{part: true, colons: inResource, slashes: inResource && !slash && name != "${BucketName}" || strings.Contains(name, "Path")}
 		f = append(f, s)
 		s.many = true
 		f = append(f, s)

@@ -117,6 +117,8 @@ func TestFits(t *testing.T) {
 		{"an object", "s3:object", "arn:aws:s3:::example/2026/photo.jpg", true},
 		{"a role with a path", "iam:role", "arn:aws:iam::123456789012:role/service-role/example", true},
 		{"a role has no region", "iam:role", "arn:aws:iam:eu-west-1:123456789012:role/example", false},
+		{"a log stream of a group with slashes", "logs:log-stream", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/x:*", true},
+		{"a part before a slash has none", "connect:queue", "arn:aws:connect:eu-west-1:123456789012:instance/a/b/queue/c", false},
 		{"an ARN in another", "logs:log-group", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/x:*", true},
 		{"a format that ends in an asterisk", "dms:Certificate", "arn:aws:dms:eu-west-1:123456789012:cert:ABC", true},
 		{"empty", "kms:key", "", false},
