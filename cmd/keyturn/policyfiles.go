@@ -80,8 +80,7 @@ func namedFiles(arg string) (names []string, found bool, err error) {
 }
 
 func unreadable(err error) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return &hintError{fmt.Errorf("%s cannot be read: %w", e.Path, e.Err), `name a file or a folder, or "-" for standard input`}
 	}
 	return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,7 +52,7 @@ Exit codes:
 
 func someFiles(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return &hintError{fmt.Errorf("lint takes at least one file"), `name files or folders, or "-" for standard input: keyturn policy lint policy.json`}
+		return &hintError{errors.New("lint takes at least one file"), `name files or folders, or "-" for standard input: keyturn policy lint policy.json`}
 	}
 	return nil
 }

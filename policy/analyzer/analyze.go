@@ -116,8 +116,7 @@ func (a *analysis) malformed() {
 		return
 	}
 	if _, err := policy.Load([]byte(a.text), a.Kind); err != nil {
-		var v *policy.Violation
-		if errors.As(err, &v) {
+		if v, ok := errors.AsType[*policy.Violation](err); ok {
 			a.report.Malformed = []*policy.Violation{v}
 		}
 	}

@@ -123,7 +123,9 @@ func TestJSON(t *testing.T) {
 func TestPathElements(t *testing.T) {
 	t.Parallel()
 	p := analyzer.Path{
-		{Kind: analyzer.ValuePath, Name: "Statement"}, {Kind: analyzer.IndexPath, Index: 1}, {Kind: analyzer.KeyPath, Name: "Action"},
+		{Kind: analyzer.ValuePath, Name: "Statement"},
+		{Kind: analyzer.IndexPath, Index: 1},
+		{Kind: analyzer.KeyPath, Name: "Action"},
 		{Kind: analyzer.SubstringPath, Offset: 2, Length: 3},
 	}
 	raw, err := json.Marshal(p)

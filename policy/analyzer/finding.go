@@ -3,6 +3,7 @@ package analyzer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,7 +93,7 @@ func (p Path) String() string {
 }
 
 // with is the path with one more step.
-func (p Path) with(e PathElement) Path { return append(p[:len(p):len(p)], e) }
+func (p Path) with(e PathElement) Path { return append(slices.Clip(p), e) }
 
 // MarshalJSON writes the step as ValidatePolicy does.
 func (e PathElement) MarshalJSON() ([]byte, error) {
