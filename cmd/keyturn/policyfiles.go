@@ -92,5 +92,8 @@ func isPolicy(d *policyDocument) bool {
 		return true
 	}
 	root, err := policy.ReadJSON(d.text)
-	return err != nil || member(root, "Statement") != nil
+	if err != nil {
+		return strings.Contains(d.text, `"Statement"`)
+	}
+	return member(root, "Statement") != nil
 }
