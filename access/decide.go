@@ -25,7 +25,7 @@ func Decide(r Request, p Policies) Decision {
 }
 
 // Check is Decide's outcome alone, for where nobody asks for reasons. It
-// allocates nothing unless a policy variable has to be put in place.
+// allocates nothing, not even for policy variables.
 func Check(r *Request, p *Policies) Outcome {
 	e := evaluations.Get().(*evaluation)
 	e.start(r, p)
