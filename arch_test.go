@@ -48,6 +48,7 @@ var rules = map[string]rule{
 	"internal/kms":         serviceRule(),
 	"internal/sts":         serviceRule(),
 	"internal/diagnose":    {allow: []string{"access", "access/reach", "internal/launch", "policy", "policy/requestset"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
+	"internal/simulate":    {allow: []string{"access", "internal/diagnose", "internal/evaluation", "internal/launch", "policy"}, deny: []string{"database/sql"}, why: "requests that are described, decided; it reads accounts with the doctor's readers"},
 	"internal/wire/model":  {why: "tables"},
 	"internal/wire/sigv4":  {deny: []string{"database/sql"}, why: "signatures only"},
 	"internal/iam/managed": {why: "tables"},

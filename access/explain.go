@@ -16,7 +16,7 @@ func (d Decision) Explain() string {
 	if d.Request.Resource != "" {
 		fmt.Fprintf(&b, " on %s", r.Resource)
 	}
-	fmt.Fprintf(&b, "\n  by %s\n  %s\n", r.Principal.display(), d.because())
+	fmt.Fprintf(&b, "\n  by %s\n  %s\n", r.Principal.display(), d.Because())
 	for i := range d.Layers {
 		d.Layers[i].explain(&b)
 	}
@@ -39,7 +39,7 @@ func outcomeWord(o Outcome) string {
 	return "denied"
 }
 
-func (d *Decision) because() string {
+func (d *Decision) Because() string {
 	switch {
 	case d.Outcome == Allowed && d.By != nil:
 		return "allowed by " + d.By.where()

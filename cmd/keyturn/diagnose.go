@@ -17,7 +17,13 @@ import (
 )
 
 type diagnoseOptions struct {
-	endpoint, region, profile, principal, output string
+	awsOptions
+	principal, output string
+}
+
+// awsOptions are where AWS is and who asks.
+type awsOptions struct {
+	endpoint, region, profile string
 }
 
 func newDiagnose() *cobra.Command {
@@ -91,7 +97,7 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
 }
 
 // config finds endpoint, region and credentials as every AWS client does.
-func (o diagnoseOptions) config(ctx context.Context) (aws.Config, error) {
+func (o awsOptions) config(ctx context.Context) (aws.Config, error) {
 	// What goes wrong is returned; the SDK need not tell it, too.
 	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if o.region != "" {

@@ -32,11 +32,13 @@ type policyFile struct {
 }
 
 // title is what messages call the file.
-func (f *policyFile) title() string {
-	if f.name == standardInput {
+func (f *policyFile) title() string { return inputTitle(f.name) }
+
+func inputTitle(name string) string {
+	if name == standardInput {
 		return "standard input"
 	}
-	return f.name
+	return name
 }
 
 // policyNames lists the files that arguments stand for: a file is itself, "-" is
@@ -86,19 +88,28 @@ func policyNames(args []string) ([]string, error) {
 func readPolicyFile(c *cobra.Command, name string) (policyFile, error) {
 	f := policyFile{name: name}
 	var err error
-	if name == standardInput {
-		f.text, err = io.ReadAll(c.InOrStdin())
-	} else {
-		f.text, err = os.ReadFile(name)
-	}
-	if err != nil {
-		return f, fmt.Errorf("reading %s: %w", f.title(), withoutPath(err))
-	}
-	if len(bytes.TrimSpace(f.text)) == 0 {
-		return f, fmt.Errorf("%s is empty", f.title())
+	if f.text, _, err = readInput(c, name); err != nil {
+		return f, err
 	}
 	f.unwrap()
 	return f, nil
+}
+
+// readInput reads a file, or standard input, that must not be empty.
+func readInput(c *cobra.Command, name string) (data []byte, title string, err error) {
+	title = inputTitle(name)
+	if name == standardInput {
+		data, err = io.ReadAll(c.InOrStdin())
+	} else {
+		data, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return nil, title, fmt.Errorf("reading %s: %w", title, withoutPath(err))
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, title, fmt.Errorf("%s is empty", title)
+	}
+	return data, title, nil
 }
 
 // withoutPath takes the file's name out of an error: the caller has said it.

@@ -77,12 +77,19 @@ var denials = map[string]bool{
 // unread notes that something could not be read. layer is what decisions lack by
 // it, empty if none turns on it; key limits that to one key.
 func (g *gatherer) unread(err error, what, call string, layer access.Layer, key string) {
-	u := Unread{What: what, Call: call, Why: err.Error(), layer: layer, key: key}
+	u := NewUnread(err, what, call)
+	u.layer, u.key = layer, key
+	g.evidence.Unread = append(g.evidence.Unread, u)
+}
+
+// NewUnread names what a call could not read, and why.
+func NewUnread(err error, what, call string) Unread {
+	u := Unread{What: what, Call: call, Why: err.Error()}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		u.Why = api.ErrorCode() + ": " + api.ErrorMessage()
 		u.Denied = denials[api.ErrorCode()]
 	}
-	g.evidence.Unread = append(g.evidence.Unread, u)
+	return u
 }
 
 // isCode tells an API's error by its code.
