@@ -19,7 +19,7 @@ func (e *evaluation) decision() Decision {
 	case Allowed:
 		d.Layer, d.By = e.allower()
 	default:
-		d.Layer = e.missing()
+		d.Layer = e.missing(d.Outcome)
 	}
 	bearing := 0
 	for _, l := range e.layers() {
@@ -77,43 +77,46 @@ func (e *evaluation) allower() (Layer, *Reason) {
 }
 
 // missing is the layer whose permission is missing, or unknown: the one that
-// AWS's message names.
-func (e *evaluation) missing() Layer {
+// AWS's message names. Of a denial it is one that denies for certain, not one
+// that may.
+func (e *evaluation) missing(o Outcome) Layer {
+	lacks := func(l *layer) bool { return l.allow != policy.Yes || l.deny == policy.Maybe }
+	least := policy.Maybe
+	if o == ImplicitDeny {
+		lacks = func(l *layer) bool { return l.allow == policy.No }
+		least = policy.No
+	}
 	for _, l := range [...]*layer{&e.resourceControl, &e.serviceControl, &e.endpoint} {
-		if l.allow != policy.Yes || l.deny == policy.Maybe {
+		if lacks(l) {
 			return l.name
 		}
+	}
+	own := func(otherwise Layer) Layer {
+		for _, l := range [...]*layer{&e.identityPolicies, &e.boundary, &e.session} {
+			if lacks(l) {
+				return l.name
+			}
+		}
+		return otherwise
 	}
 	switch {
 	case e.retires():
-		return e.missingOwn(IdentityLayer)
+		return own(IdentityLayer)
 	case e.accountless():
 		return e.resource.name
 	case e.crossAccount():
-		return e.missingOwn(e.resource.name)
+		return own(e.resource.name)
 	case e.resource.by[limited] == policy.Yes:
 		// The resource names the role: only boundary or session stand in the way.
-		if e.boundary.allow != policy.Yes {
-			return BoundaryLayer
+		for _, l := range [...]*layer{&e.boundary, &e.session} {
+			if lacks(l) {
+				return l.name
+			}
 		}
-		if e.session.allow != policy.Yes {
-			return SessionLayer
-		}
-	case e.kind != OrdinaryResource && e.resource.by[delegating] != policy.Yes:
+	case e.kind != OrdinaryResource && e.resource.by[delegating] <= least:
 		return e.resource.name
 	}
-	return e.missingOwn(IdentityLayer)
-}
-
-// missingOwn is the first of the caller's own layers that does not allow, or
-// otherwise the given one.
-func (e *evaluation) missingOwn(otherwise Layer) Layer {
-	for _, l := range [...]*layer{&e.identityPolicies, &e.boundary, &e.session} {
-		if l.allow != policy.Yes || l.deny == policy.Maybe {
-			return l.name
-		}
-	}
-	return otherwise
+	return own(IdentityLayer)
 }
 
 // settlers lists the keys and documents without which a decision depends.

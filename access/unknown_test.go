@@ -25,7 +25,7 @@ func TestDepends(t *testing.T) {
 		{setting{rule: "a deny that may be changes no denial", identity: []string{denyMFA}, unknown: []string{"aws:MultiFactorAuthPresent"}, want: access.ImplicitDeny}, nil},
 		{setting{rule: "an explicit deny settles it", identity: []string{mfa, st("Deny", "", "*")}, unknown: []string{"aws:MultiFactorAuthPresent"}, want: access.ExplicitDeny}, nil},
 		{setting{rule: "an SCP that nobody could read", identity: all, unread: scp, want: access.Depends, layer: access.ServiceControlLayer}, []string{"service control policies of o-example"}},
-		{setting{rule: "an unread SCP changes no denial", unread: scp, want: access.ImplicitDeny}, nil},
+		{setting{rule: "an unread SCP changes no denial, nor what it is named after", unread: scp, want: access.ImplicitDeny, layer: access.IdentityLayer}, nil},
 		{setting{rule: "an unread SCP does not bear on a service-linked role", who: serviceLinked(), identity: all, unread: scp, want: access.Allowed}, nil},
 		{setting{rule: "an unread RCP does not bear on a service-linked role", who: serviceLinked(), identity: all, unread: []access.UnreadLayer{{Layer: access.ResourceControlLayer, What: "RCPs"}}, want: access.Allowed}, nil},
 		{setting{rule: "an unread RCP may deny others", identity: all, unread: []access.UnreadLayer{{Layer: access.ResourceControlLayer, What: "RCPs"}}, want: access.Depends, layer: access.ResourceControlLayer}, []string{"RCPs"}},
@@ -37,7 +37,7 @@ func TestDepends(t *testing.T) {
 		{setting{rule: "a key of a kind that is not known", identity: []string{st("Allow", "", "s3:*", `"Resource":"*"`, `"Condition":{"StringEquals":{"aws:ResourceTag/Team":"red"}}`)}, unknown: []string{"aws:ResourceTag/*"}, want: access.Depends}, []string{"aws:ResourceTag/Team"}},
 		{setting{rule: "a key of that kind that was given", identity: []string{st("Allow", "", "s3:*", `"Resource":"*"`, `"Condition":{"StringEquals":{"aws:ResourceTag/Team":"red"}}`)}, context: map[string]string{"aws:ResourceTag/Team": "red"}, unknown: []string{"aws:ResourceTag/*"}, want: access.Allowed}, nil},
 		{setting{rule: "what follows from the request is known", identity: []string{st("Allow", "", "s3:*", `"Resource":"*"`, `"Condition":{"StringEquals":{"aws:username":"test"}}`)}, unknown: []string{"*"}, want: access.Allowed}, nil},
-		{setting{rule: "what would not help is not asked for", identity: []string{mfa}, boundary: []string{st("Allow", "", "ec2:*")}, unknown: []string{"aws:MultiFactorAuthPresent"}, want: access.ImplicitDeny}, nil},
+		{setting{rule: "what would not help is not asked for", identity: []string{mfa}, boundary: []string{st("Allow", "", "ec2:*")}, unknown: []string{"aws:MultiFactorAuthPresent"}, want: access.ImplicitDeny, layer: access.BoundaryLayer}, nil},
 		{setting{rule: "a variable that is not known", identity: []string{st("Allow", "", "s3:*", `"Resource":"arn:aws:s3:::${aws:PrincipalTag/team}/*"`)}, unknown: []string{"aws:PrincipalTag/team"}, want: access.Depends}, []string{"aws:PrincipalTag/team"}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -60,7 +60,7 @@ Exit codes:
 	f.StringVar(&o.region, "region", "", "with --live: region of the keys")
 	f.StringVar(&o.profile, "profile", "", "with --live: profile of the shared configuration files")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the answer: text, json, or aws (as SimulatePrincipalPolicy answers)")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "explain also what is as it should be")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "explain every decision, also of several, and what is as it should be")
 	f.BoolVarP(&o.brief, "brief", "q", false, "a summary without explanations")
 	return c
 }

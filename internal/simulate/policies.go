@@ -67,6 +67,9 @@ func (p *Plan) resourcePolicy(r *access.Request, out *access.Policies) {
 	if strings.Contains(r.Resource, ":alias/") && kindOf(r.Action) == access.KMSKey {
 		return // an alias has no policy (KMS guide, "Controlling access to aliases")
 	}
+	if out.Resource != nil && !fits(out.Resource.Kind, r.Action) {
+		out.Resource = nil
+	}
 	for i := range p.resources {
 		given := &p.resources[i]
 		if (given.resource == "" || given.resource == r.Resource) && fits(given.policy.Kind, r.Action) {

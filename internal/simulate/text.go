@@ -15,7 +15,7 @@ import (
 type Style struct {
 	// Color uses a terminal's colours.
 	Color bool
-	// Verbose explains also what is as it should be.
+	// Verbose explains every decision, also of several, and what is as it should be.
 	Verbose bool
 	// Brief explains nothing.
 	Brief bool
@@ -31,8 +31,8 @@ type page struct {
 	many  bool // several principals
 }
 
-// WriteText writes the report for a person: first what it comes to, a request a
-// line with what decided it, then the explanation of what is not allowed.
+// WriteText writes the report for a person: first what it comes to, each request
+// with what decided it, then explanations.
 func (r *Report) WriteText(w io.Writer, style Style) error {
 	p := &page{style: style}
 	callers := r.callers()
@@ -46,6 +46,9 @@ func (r *Report) WriteText(w io.Writer, style Style) error {
 	}
 	for i := range r.Results {
 		p.summary(&r.Results[i], len(r.Results) > 1)
+	}
+	if len(r.Results) > 1 && !style.Verbose && !style.Brief && r.ExitCode() != ExitAllowed {
+		p.WriteString("\n-v explains every decision\n")
 	}
 	for i := range r.Results {
 		p.explain(&r.Results[i], len(r.Results) > 1)
@@ -174,11 +177,12 @@ func nearest(d *access.Decision) string {
 	return ""
 }
 
-// explain tells a decision in full, if it is one to look into.
+// explain tells a decision in full: one alone if it is to be looked into, each of
+// several on demand.
 func (p *page) explain(r *Result, several bool) {
-	fine := r.Decision.Allowed()
+	fine := several || r.Decision.Allowed()
 	if r.Expect != "" {
-		fine = r.Expected()
+		fine = several || r.Expected()
 	}
 	if p.style.Brief || fine && !p.style.Verbose {
 		return
