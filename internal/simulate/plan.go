@@ -337,9 +337,5 @@ func layerWords() string {
 
 // site is where a principal's launch happens: the key tells the region.
 func (p *Plan) site(who *access.Principal) launch.Site {
-	s := launch.Site{Partition: who.Partition, Account: who.Account}
-	if parts := strings.SplitN(p.scenario.Launch.Volumes[0].Key, ":", 6); len(parts) == 6 {
-		s.Region = parts[3]
-	}
-	return s
+	return launch.Site{Partition: who.Partition, Account: who.Account, Region: region(p.scenario.Launch.Volumes[0].Key)}
 }

@@ -95,7 +95,7 @@ func (p *Plan) Run() *Report {
 // ask decides a request of the principal's own.
 func (p *Plan) ask(r access.Request, expect access.Outcome) Result {
 	who := name(&r.Principal)
-	p.describe(&r, who)
+	p.describe(&r, who, false)
 	return p.decide(r, p.policies(&r, who, true), expect)
 }
 
@@ -120,7 +120,7 @@ func (p *Plan) start(who access.Principal) (all []Result) {
 			forwarded := r.Context
 			r.Context = p.context.Clone()
 			r.Context.Merge(forwarded)
-			p.describe(&r, name(&who))
+			p.describe(&r, name(&who), true)
 			policies := p.policies(&r, name(&who), byCaller)
 			policies.Grants = append(slices.Clone(policies.Grants), made[r.Resource]...)
 			result := p.decide(r, policies, p.scenario.Expect)
@@ -136,7 +136,7 @@ func (p *Plan) start(who access.Principal) (all []Result) {
 }
 
 // describe completes the request by what was read of the principal and the key.
-func (p *Plan) describe(r *access.Request, who string) {
+func (p *Plan) describe(r *access.Request, who string, step bool) {
 	if e := p.evidence[who]; e != nil {
 		if name(&r.Principal) == who {
 			r.Principal = e.Caller.Principal
@@ -149,7 +149,7 @@ func (p *Plan) describe(r *access.Request, who string) {
 	if r.ResourceAccount == "" {
 		r.ResourceAccount = p.owner(r)
 	}
-	p.complete(r)
+	p.complete(r, step)
 }
 
 // owner is the account of the resource: its ARN's, or the one that was given.
