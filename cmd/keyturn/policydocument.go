@@ -23,6 +23,8 @@ type policyDocument struct {
 	// its end.
 	file string
 	at   []int
+	// quoted: the file has the policy as a string.
+	quoted bool
 }
 
 // wrapping is where an answer of the AWS CLI has a policy.
@@ -68,6 +70,7 @@ func unwrap(file string) policyDocument {
 				d.at = append(d.at, n.Start.Offset+i)
 			}
 		case policy.StringNode:
+			d.quoted = true
 			d.text, d.at = unescape(file, n.Start.Offset)
 		default:
 			continue
@@ -216,4 +219,16 @@ func kindName(k policy.Kind) string {
 		}
 	}
 	return ""
+}
+
+// isPolicy tells files of a folder that hold a policy, or try to, from others.
+func isPolicy(d *policyDocument) bool {
+	if d.wrapping != nil {
+		return true
+	}
+	root, err := policy.ReadJSON(d.text)
+	if err != nil {
+		return strings.Contains(d.text, `"Statement"`)
+	}
+	return member(root, "Statement") != nil
 }

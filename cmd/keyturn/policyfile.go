@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,13 +22,30 @@ type policyFile struct {
 	// name is the file's path as given, or found in a given folder; "-" is
 	// standard input.
 	name string
-	// text is the document. Where the file has it inside of something else, what
-	// surrounds it is blank, so that a place in text is a place in the file;
+	// document is the policy in the file.
+	document policyDocument
+	// text is the document's text. Where the file has it inside of something else,
+	// what surrounds it is blank, so that a place in text is a place in the file;
 	// unless the file has it as a string.
 	text []byte
 	// inside says where in the file the document stands: "PolicyVersion.Document";
 	// empty for a file that is the document.
 	inside string
+}
+
+// newPolicyFile finds the document in a file's text.
+func newPolicyFile(name string, data []byte) policyFile {
+	f := policyFile{name: name, document: unwrap(string(data)), text: data}
+	w := f.document.wrapping
+	if w == nil {
+		return f
+	}
+	f.inside, f.text = strings.Join(w.path, "."), []byte(f.document.text)
+	if from := f.document.at[0]; !f.document.quoted {
+		to := f.document.at[len(f.document.at)-1]
+		f.text = slices.Concat(blank(data[:from]), data[from:to], blank(data[to:]))
+	}
+	return f
 }
 
 // title is what messages call the file.
@@ -42,8 +59,8 @@ func inputTitle(name string) string {
 }
 
 // policyNames lists the files that arguments stand for: a file is itself, "-" is
-// standard input, and a folder is all its *.json files, also those of its
-// folders, but nothing whose name starts with a dot.
+// standard input, a folder is all its *.json files, also those of its folders,
+// but nothing whose name starts with a dot, and a pattern is what it matches.
 func policyNames(args []string) ([]string, error) {
 	var names []string
 	for _, arg := range args {
@@ -53,6 +70,10 @@ func policyNames(args []string) ([]string, error) {
 			names = append(names, arg)
 			continue
 		case errors.Is(err, fs.ErrNotExist):
+			if matched, err := filepath.Glob(arg); err == nil && len(matched) > 0 {
+				names = append(names, matched...)
+				continue
+			}
 			return nil, &hintError{fmt.Errorf("there is no file %s", arg), `give files, folders, or "-" for standard input`}
 		case err != nil:
 			return nil, err
@@ -86,13 +107,11 @@ func policyNames(args []string) ([]string, error) {
 
 // readPolicyFile reads the document of a file, or of standard input.
 func readPolicyFile(c *cobra.Command, name string) (policyFile, error) {
-	f := policyFile{name: name}
-	var err error
-	if f.text, _, err = readInput(c, name); err != nil {
-		return f, err
+	data, _, err := readInput(c, name)
+	if err != nil {
+		return policyFile{name: name}, err
 	}
-	f.unwrap()
-	return f, nil
+	return newPolicyFile(name, data), nil
 }
 
 // readInput reads a file, or standard input, that must not be empty.
@@ -120,38 +139,6 @@ func withoutPath(err error) error {
 	return err
 }
 
-// wrappings are the places at which the AWS CLI's answers have a policy: those of
-// get-policy-version, get-user-policy (and of a group and a role), get-role,
-// get-key-policy and describe-policy. A file that is a policy has none of them.
-var wrappings = [...][]string{
-	{"PolicyVersion", "Document"}, {"PolicyDocument"}, {"Role", "AssumeRolePolicyDocument"}, {"Policy", "Content"}, {"Policy"},
-}
-
-// unwrap finds the document in an answer of the AWS CLI.
-func (f *policyFile) unwrap() {
-	for _, path := range wrappings {
-		start, end, ok := locate(f.text, path)
-		if !ok {
-			continue
-		}
-		value := f.text[start:end]
-		if value[0] == '"' {
-			var text string
-			if json.Unmarshal(value, &text) != nil {
-				return
-			}
-			f.text, f.inside = []byte(text), strings.Join(path, ".")
-			return
-		}
-		if value[0] != '{' {
-			continue
-		}
-		f.inside = strings.Join(path, ".")
-		f.text = append(append(blank(f.text[:start]), value...), blank(f.text[end:])...)
-		return
-	}
-}
-
 // blank is a text of spaces with the same lines.
 func blank(text []byte) []byte {
 	out := make([]byte, len(text))
@@ -162,34 +149,4 @@ func blank(text []byte) []byte {
 		}
 	}
 	return out
-}
-
-// locate finds the value at a path of keys in a JSON object: where it starts and
-// ends in the text.
-func locate(text []byte, path []string) (start, end int, ok bool) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return 0, 0, false
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return 0, 0, false
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return 0, 0, false
-		}
-		if key != path[0] {
-			continue
-		}
-		end = int(d.InputOffset())
-		start = end - len(value)
-		if len(path) == 1 {
-			return start, end, true
-		}
-		from, to, ok := locate(value, path[1:])
-		return start + from, start + to, ok
-	}
-	return 0, 0, false
 }

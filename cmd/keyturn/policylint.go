@@ -85,14 +85,18 @@ func runPolicyLint(c *cobra.Command, o lintOptions, args []string) error {
 	if _, ok := kinds[o.kind]; !ok && o.kind != "" {
 		return &hintError{fmt.Errorf("there is no kind of policy %q", o.kind), "use --type with " + strings.Join(kindNames, ", ")}
 	}
-	files, err := readPolicyFiles(c.InOrStdin(), args)
+	names, err := policyNames(args)
 	if err != nil {
 		return err
 	}
-	list := make([]linted, 0, len(files))
-	for _, f := range files {
+	list := make([]linted, 0, len(names))
+	for _, name := range names {
+		f, err := readPolicyFile(c, name)
+		if err != nil {
+			return err
+		}
 		l := lint(f, o)
-		if f.found && !isPolicy(&l.document) {
+		if !slices.Contains(args, name) && !isPolicy(&l.document) {
 			fmt.Fprintf(c.ErrOrStderr(), "%s: skipped, it is no policy\n", f.name)
 			continue
 		}
@@ -111,7 +115,10 @@ func runPolicyLint(c *cobra.Command, o lintOptions, args []string) error {
 }
 
 func lint(f policyFile, o lintOptions) linted {
-	l := linted{name: f.name, document: unwrap(f.text)}
+	l := linted{name: f.name, document: f.document}
+	if f.name == standardInput {
+		l.name = "stdin"
+	}
 	if kind, given := kinds[o.kind]; given {
 		l.kind = kind
 	} else {

@@ -18,9 +18,9 @@ import (
 func TestSARIF(t *testing.T) {
 	t.Parallel()
 	files := []policyFile{
-		{name: "a b/été.json", text: "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Sid\": \"ü\", \"Effect\": \"Allow\",\n\"Action\": [\"kms:ReEncrypt\", \"iam:PassRole\", \"iam:Pass*\"], \"Resource\": \"*\"}]}"},
-		{name: "b.json", text: "{"},
-		{name: "c.json", text: "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"ec2:StartInstances\", \"Resource\": \"*\"}]}"},
+		newPolicyFile("a b/été.json", []byte("{\"Version\": \"2012-10-17\", \"Statement\": [{\"Sid\": \"ü\", \"Effect\": \"Allow\",\n\"Action\": [\"kms:ReEncrypt\", \"iam:PassRole\", \"iam:Pass*\"], \"Resource\": \"*\"}]}")),
+		newPolicyFile("b.json", []byte("{")),
+		newPolicyFile("c.json", []byte("{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"ec2:StartInstances\", \"Resource\": \"*\"}]}")),
 	}
 	var list []linted
 	for _, f := range files {
@@ -110,7 +110,7 @@ func TestSARIF(t *testing.T) {
 
 func TestColumnsCountCharacters(t *testing.T) {
 	t.Parallel()
-	l := lint(policyFile{name: "x", text: `{"Id": "äöü", "Version": "x", "Statement": []}`}, lintOptions{})
+	l := lint(newPolicyFile("x", []byte(`{"Id": "äöü", "Version": "x", "Statement": []}`)), lintOptions{})
 	f := l.report.Findings[slices.IndexFunc(l.report.Findings, func(f analyzer.Finding) bool { return f.Code == "INVALID_VERSION" })]
 	if p := f.Position(); p.Column != 29 || l.document.column(p) != 26 {
 		t.Errorf("byte %d, character %d", p.Column, l.document.column(p))
