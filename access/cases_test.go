@@ -31,7 +31,7 @@ import (
 //	by: resource 0              document and statement that allowed or denied
 //	misses: TEXT                part of the near miss's words, in the layer's first reason that did not apply
 //	missing: a, b               Decision.Missing
-//	settles: key: allow a | b; deny c      a Settlement
+//	settles: KEY: allowed with "a"; denied with absent      a line of Decision.Explain
 //	note: TEXT                  part of a layer's note
 //	message: TEXT               the ending of AWS's message
 var caseFields = []string{
@@ -89,6 +89,11 @@ func checkCase(t *testing.T, c *rulecase.Case, r access.Request, p access.Polici
 	missing, _ := c.Lookup("missing")
 	if diff := cmp.Diff(strings.FieldsFunc(missing, func(r rune) bool { return r == ',' }), d.Missing); missing != "" && diff != "" {
 		t.Errorf("missing: %s", diff)
+	}
+	for _, s := range c.All("settles") {
+		if !strings.Contains(d.Explain(), "  - "+s+"\n") {
+			t.Errorf("nothing settles it as %q\n%s", s, d.Explain())
+		}
 	}
 	if note, ok := c.Lookup("note"); ok && !slices.ContainsFunc(d.Layers, func(l access.LayerVerdict) bool { return strings.Contains(l.Note, note) }) {
 		t.Errorf("no layer has the note %q\n%s", note, d.Explain())

@@ -77,46 +77,45 @@ func (e *evaluation) allower() (Layer, *Reason) {
 }
 
 // missing is the layer whose permission is missing, or unknown: the one that
-// AWS's message names. Of a denial it is one that denies for certain, not one
-// that may.
+// AWS's message names.
 func (e *evaluation) missing(o Outcome) Layer {
-	lacks := func(l *layer) bool { return l.allow != policy.Yes || l.deny == policy.Maybe }
-	least := policy.Maybe
-	if o == ImplicitDeny {
-		lacks = func(l *layer) bool { return l.allow == policy.No }
-		least = policy.No
-	}
+	// A denial is for what lacks for certain, not for what may.
+	lacks := func(allow policy.Truth) bool { return allow == policy.No || o == Depends && allow == policy.Maybe }
 	for _, l := range [...]*layer{&e.resourceControl, &e.serviceControl, &e.endpoint} {
-		if lacks(l) {
+		if lacks(l.allow) || o == Depends && l.deny == policy.Maybe {
 			return l.name
 		}
 	}
-	own := func(otherwise Layer) Layer {
-		for _, l := range [...]*layer{&e.identityPolicies, &e.boundary, &e.session} {
-			if lacks(l) {
-				return l.name
-			}
-		}
-		return otherwise
-	}
 	switch {
 	case e.retires():
-		return own(IdentityLayer)
+		return e.missingOwn(o, IdentityLayer)
 	case e.accountless():
 		return e.resource.name
 	case e.crossAccount():
-		return own(e.resource.name)
+		return e.missingOwn(o, e.resource.name)
 	case e.resource.by[limited] == policy.Yes:
 		// The resource names the role: only boundary or session stand in the way.
-		for _, l := range [...]*layer{&e.boundary, &e.session} {
-			if lacks(l) {
-				return l.name
-			}
+		if lacks(e.boundary.allow) {
+			return BoundaryLayer
 		}
-	case e.kind != OrdinaryResource && e.resource.by[delegating] <= least:
+		if lacks(e.session.allow) {
+			return SessionLayer
+		}
+	case e.kind != OrdinaryResource && lacks(e.resource.by[delegating]):
 		return e.resource.name
 	}
-	return own(IdentityLayer)
+	return e.missingOwn(o, IdentityLayer)
+}
+
+// missingOwn is the first of the caller's own layers that does not allow, or
+// otherwise the given one.
+func (e *evaluation) missingOwn(o Outcome, otherwise Layer) Layer {
+	for _, l := range [...]*layer{&e.identityPolicies, &e.boundary, &e.session} {
+		if l.allow == policy.No || o == Depends && (l.allow == policy.Maybe || l.deny == policy.Maybe) {
+			return l.name
+		}
+	}
+	return otherwise
 }
 
 // settlers lists the keys and documents without which a decision depends.

@@ -20,6 +20,9 @@ func Decide(r Request, p Policies) Decision {
 	e.start(&e.givenRequest, &e.givenPolicies)
 	e.evaluate()
 	d := e.decision()
+	if d.Outcome == Depends {
+		e.settle(&d)
+	}
 	e.release()
 	return d
 }
@@ -32,6 +35,9 @@ func Check(r *Request, p *Policies) Outcome {
 	e.brief = true
 	e.evaluate()
 	o := e.outcome()
+	if o == Depends {
+		o = e.settled()
+	}
 	e.release()
 	return o
 }
@@ -51,7 +57,7 @@ var evaluations = sync.Pool{New: func() any {
 // what was noted of it, stays in it until the next one, or until the pool is
 // emptied: clearing it would cost a tenth of a decision.
 func (e *evaluation) release() {
-	e.request, e.policies, e.keys.request = nil, nil, nil
+	e.request, e.policies, e.keys.request, e.keys.world = nil, nil, nil, nil
 	for _, l := range e.layers() {
 		l.reset()
 	}

@@ -21,13 +21,17 @@ type Decision struct {
 	// Layer is the one that decided a denial, and the one AWS's message names.
 	Layer Layer
 	// By is the statement that denied explicitly, or that allowed; nil for an
-	// implicit denial.
+	// implicit denial. Where the outcome is the same whatever an unknown key is,
+	// but not by the same statement, it is one of them.
 	By *Reason
 	// Layers are the verdicts of every layer that bears on the request, in
 	// AWS's order of evaluation.
 	Layers []LayerVerdict
-	// Missing are the keys and documents that would settle a Depends.
+	// Missing are the keys and documents that would settle a Depends: those on
+	// which the outcome turns, whatever the others are, and no more.
 	Missing []string
+	// Settle tells for each of them what it would have to be.
+	Settle []Settlement
 }
 
 // LayerVerdict is what one layer says by itself.

@@ -22,8 +22,8 @@ func (d Decision) Explain() string {
 	}
 	if len(d.Missing) > 0 {
 		b.WriteString("\nwhat would settle it:\n")
-		for _, m := range d.Missing {
-			fmt.Fprintf(&b, "  - %s\n", m)
+		for i := range d.Settle {
+			fmt.Fprintf(&b, "  - %s\n", d.Settle[i].explain())
 		}
 	}
 	return b.String()

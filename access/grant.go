@@ -138,25 +138,18 @@ func (e *evaluation) matchConstraints(g *Grant, operation string) (policy.Truth,
 
 // matchNoOthers wants no pair beyond those of an EncryptionContextEquals.
 func (e *evaluation) matchNoOthers(g *Grant) (policy.Truth, *policy.Mismatch) {
-	for key := range e.request.Context.unknown {
-		name, found := strings.CutPrefix(key, encryptionContext)
-		if found && !hasFold(g.ContextEquals, name) {
-			return policy.Maybe, &policy.Mismatch{
-				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
-				Unknown: true,
-			}
-		}
+	extra, name := e.keys.extraPair(g.ContextEquals)
+	if extra == policy.No {
+		return policy.Yes, nil
 	}
-	for key := range e.request.Context.values {
-		name, found := strings.CutPrefix(key, encryptionContext)
-		if found && !hasFold(g.ContextEquals, name) {
-			return policy.No, &policy.Mismatch{
-				Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
-				Saw: slices.Clone(e.request.Context.values[key]),
-			}
-		}
+	m := &policy.Mismatch{
+		Element: policy.ConditionElement, Operator: "EncryptionContextEquals", Key: "kms:EncryptionContext:" + name,
+		Unknown: extra == policy.Maybe,
 	}
-	return policy.Yes, nil
+	if values, _, _ := e.keys.Get(encryptionContext + name); !m.Unknown {
+		m.Saw = slices.Clone(values)
+	}
+	return extra.Not(), m
 }
 
 // matchPairs wants each pair in the request's encryption context.

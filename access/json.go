@@ -11,13 +11,31 @@ import (
 // The JSON form of a decision. Names and meaning stay; new members may come.
 
 type decisionJSON struct {
-	Outcome Outcome     `json:"outcome"`
-	Layer   Layer       `json:"layer,omitempty"`
-	Message string      `json:"message,omitempty"`
-	Request requestJSON `json:"request"`
-	By      *reasonJSON `json:"by,omitempty"`
-	Layers  []layerJSON `json:"layers"`
-	Missing []string    `json:"missing,omitempty"`
+	Outcome Outcome      `json:"outcome"`
+	Layer   Layer        `json:"layer,omitempty"`
+	Message string       `json:"message,omitempty"`
+	Request requestJSON  `json:"request"`
+	By      *reasonJSON  `json:"by,omitempty"`
+	Layers  []layerJSON  `json:"layers"`
+	Missing []string     `json:"missing,omitempty"`
+	Settle  []settleJSON `json:"settle,omitempty"`
+}
+
+// settleJSON is a Settlement: key, or layer and document.
+type settleJSON struct {
+	Key      string            `json:"key,omitempty"`
+	Layer    Layer             `json:"layer,omitempty"`
+	Document string            `json:"document,omitempty"`
+	Allow    []alternativeJSON `json:"allow,omitempty"`
+	Deny     []alternativeJSON `json:"deny,omitempty"`
+	Open     []alternativeJSON `json:"open,omitempty"`
+}
+
+type alternativeJSON struct {
+	Values  []string `json:"values,omitempty"`
+	Absent  bool     `json:"absent,omitempty"`
+	Example bool     `json:"example,omitempty"` // values stand for all that no policy tells from them
+	Says    string   `json:"says,omitempty"`
 }
 
 type requestJSON struct {
@@ -94,7 +112,22 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 			out.Layers[i].Reasons = append(out.Layers[i].Reasons, l.Reasons[j].json())
 		}
 	}
+	for i := range d.Settle {
+		s := &d.Settle[i]
+		out.Settle = append(out.Settle, settleJSON{
+			Key: s.Key, Layer: s.Layer, Document: s.Document,
+			Allow: alternativesJSON(s.Allow), Deny: alternativesJSON(s.Deny), Open: alternativesJSON(s.Open),
+		})
+	}
 	return json.Marshal(out)
+}
+
+func alternativesJSON(list []Alternative) []alternativeJSON {
+	out := make([]alternativeJSON, len(list))
+	for i, a := range list {
+		out[i] = alternativeJSON(a)
+	}
+	return out
 }
 
 func (r *Request) json() requestJSON {

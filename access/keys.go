@@ -13,6 +13,7 @@ import (
 // KMS guide, "Condition keys for AWS KMS").
 type keys struct {
 	request *Request
+	world   *world    // nil: what is unknown stays so
 	one     [1]string // backs the values of derived keys
 	two     [2]string
 }
@@ -24,6 +25,20 @@ const (
 
 // Get implements policy.Keys. Values of derived keys hold until the next call.
 func (k *keys) Get(key string) (values []string, present, unknown bool) {
+	if k.world == nil {
+		return k.get(key)
+	}
+	if c, ok := k.world.keys[key]; ok {
+		return c.Values, !c.Absent, false
+	}
+	values, present, unknown = k.get(key)
+	if unknown {
+		k.world.asked[key] = true
+	}
+	return values, present, unknown
+}
+
+func (k *keys) get(key string) (values []string, present, unknown bool) {
 	values, present, unknown = k.request.Context.lookup(key)
 	if present || unknown {
 		return values, present, unknown

@@ -149,24 +149,25 @@ func (e *evaluation) addUnread() {
 		if l == nil {
 			continue
 		}
+		r := e.keys.world.reading(u.Layer)
 		if !l.bears {
-			l.allow = policy.Maybe
+			l.allow = r.allow
 		}
 		l.bears = true
-		l.deny = l.deny.Or(policy.Maybe)
+		l.deny = l.deny.Or(r.deny)
 		l.unread = append(l.unread, u.What)
 		switch l {
 		case &e.serviceControl, &e.endpoint, &e.boundary, &e.session:
-			l.allow = l.allow.And(policy.Maybe)
+			l.allow = l.allow.And(r.allow)
 		case &e.grants:
+			l.allow = l.allow.Or(r.allow)
 			l.deny = policy.No
-			l.allow = l.allow.Or(policy.Maybe)
 		case &e.resourceControl:
 			l.allow = policy.Yes
 		default:
-			l.allow = l.allow.Or(policy.Maybe)
+			l.allow = l.allow.Or(r.allow)
 			for c := range l.by {
-				l.by[c] = l.by[c].Or(policy.Maybe)
+				l.by[c] = l.by[c].Or(r.by[c])
 			}
 		}
 	}

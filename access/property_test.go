@@ -69,8 +69,8 @@ func drawStatement(t *rapid.T, effects, principals []string) string {
 	}
 	if rapid.IntRange(0, 2).Draw(t, "condition") == 0 {
 		s["Condition"] = map[string]any{
-			rapid.SampledFrom([]string{"StringEquals", "StringNotEquals", "StringEqualsIfExists"}).Draw(t, "operator"): map[string]string{
-				rapid.SampledFrom([]string{"x:a", "x:b"}).Draw(t, "key"): rapid.SampledFrom([]string{"1", "2"}).Draw(t, "value"),
+			rapid.SampledFrom([]string{"StringEquals", "StringNotEquals", "StringEqualsIfExists", "StringLike", "StringNotLike"}).Draw(t, "operator"): map[string]string{
+				rapid.SampledFrom([]string{"x:a", "x:b"}).Draw(t, "key"): rapid.SampledFrom([]string{"1", "2", "1*"}).Draw(t, "value"),
 			},
 		}
 	}
