@@ -230,7 +230,7 @@ func (e *evaluation) resourceNote() string {
 	switch {
 	case e.kind == KMSKey && e.retires():
 		return "a key policy has no effect on kms:RetireGrant: the grant tells who may retire it"
-	case e.kind == KMSKey && e.policies.Resource == nil:
+	case e.kind == KMSKey && e.withoutPolicy():
 		return "the key has no policy that names the account, so nobody can use it"
 	case e.kind == KMSKey && r.allow == policy.No && account == "":
 		return "the key policy allows the service no " + action
@@ -238,19 +238,25 @@ func (e *evaluation) resourceNote() string {
 		return "the key policy has no statement that allows " + action + " to the principal, nor one that lets IAM policies of account " + account + " decide"
 	case e.kind == KMSKey && r.by[direct] == policy.No && r.by[limited] == policy.No && r.by[delegating] == policy.Yes:
 		return "the key policy lets IAM policies of account " + account + " decide about " + action
-	case e.kind == RoleTrust && e.policies.Resource == nil:
+	case e.kind == RoleTrust && e.withoutPolicy():
 		return "the role has no trust policy"
 	case e.kind == RoleTrust && r.allow == policy.No:
 		return "the role's trust policy does not let the principal perform " + action
 	case e.kind == RoleTrust && r.by[direct] == policy.No && r.by[limited] == policy.No && r.by[delegating] == policy.Yes:
 		return "the role's trust policy lets IAM policies of account " + account + " decide"
 	case r.allow != policy.No || !e.crossAccount():
-	case e.policies.Resource == nil:
+	case e.withoutPolicy():
 		return "the resource has no policy that could let " + e.stranger() + " in"
 	default:
 		return "the resource's policy allows " + e.stranger() + " no " + action
 	}
 	return ""
+}
+
+// withoutPolicy reports whether the resource has no policy of its own.
+func (e *evaluation) withoutPolicy() bool {
+	r := e.policies.Resource
+	return r == nil || r.Document.Policy == nil
 }
 
 // stranger words a caller who is not of the resource's account.

@@ -140,15 +140,3 @@ func TestRetireGrant(t *testing.T) {
 		retire(setting{rule: "another account's principal", who: user("test"), identity: all, owner: other, grants: g(access.Grant{Grantee: roleARN, Account: other}), want: access.ImplicitDeny}),
 	})
 }
-
-// TestKeyWithoutPolicyGivesAReason: a missing policy is a reason, too.
-func TestKeyWithoutPolicyGivesAReason(t *testing.T) {
-	t.Parallel()
-	d := access.Decide(articleRequest(), access.Policies{Resource: &access.ResourcePolicy{Kind: access.KMSKey}})
-	if d.Outcome != access.ImplicitDeny || d.Layer != access.ResourceLayer {
-		t.Errorf("%s by %s", d.Outcome, d.Layer)
-	}
-	if text := d.Explain(); !strings.Contains(text, "the key policy has no statement that allows kms:CreateGrant") {
-		t.Error(text)
-	}
-}

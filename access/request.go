@@ -189,7 +189,9 @@ type Policies struct {
 	// from one whose policies allow nothing.
 	Session    []Document
 	HasSession bool
-	// Resource is the resource's own policy, nil if it has none.
+	// Resource is the resource's own policy, nil if it has none. KMS keys and
+	// roles cannot do without: where theirs is missing, give their Kind and a
+	// Document that has no Policy, and nobody gets in.
 	Resource *ResourcePolicy
 	Grants   []Grant
 	// ServiceControl holds the SCPs that bear on the caller's account, one list

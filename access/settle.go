@@ -147,6 +147,9 @@ func (e *evaluation) eachOpen(visit func(*policy.Statement)) {
 		defer func() { e.env.ResourceBased, e.env.ImpliedResource = false, false }()
 		for i := range documents {
 			p := documents[i].Policy
+			if p == nil {
+				continue
+			}
 			for j := range p.Len() {
 				if s := p.Statement(j); s.Match(&e.env).Applies == policy.Maybe {
 					visit(s)

@@ -158,7 +158,8 @@ func TestResults(t *testing.T) {
 				OrganizationsDecisionDetail: &evaluation.OrganizationsDecision{},
 				ResourceSpecificResults: []evaluation.ResourceResult{{
 					EvalResourceName: object, EvalResourceDecision: access.ImplicitDeny, MatchedStatements: []evaluation.Statement{statement},
-					EvalDecisionDetails: map[string]access.Outcome{"IAM Policy": access.Allowed},
+					// Across accounts a resource without a policy is a reason, too.
+					EvalDecisionDetails: map[string]access.Outcome{"IAM Policy": access.Allowed, "Resource Policy": access.ImplicitDeny},
 				}},
 			},
 		},

@@ -100,7 +100,8 @@ func (p *Plan) ask(r access.Request, expect access.Outcome) Result {
 }
 
 // start decides what EC2 asks of KMS when the principal starts the instance. A
-// grant that may be made is there for the requests after it.
+// grant that is allowed is there for the requests after it, and one that may be
+// leaves them open.
 func (p *Plan) start(who access.Principal) (all []Result) {
 	l, site := p.scenario.Launch, p.site(&who)
 	volumes := make([]launch.Volume, len(l.Volumes))
@@ -112,8 +113,9 @@ func (p *Plan) start(who access.Principal) (all []Result) {
 		steps = launch.Run(site, l.Instance, volumes)
 	}
 	made := make(map[string][]access.Grant)
+	perhaps := make(map[string]bool)
 	for _, step := range steps {
-		allowed := true
+		allowed, open := true, true
 		for _, r := range step.Requests(site, who) {
 			byCaller := step.By == launch.ByCaller
 			// What EC2 sets is not for the scenario to say otherwise.
@@ -123,13 +125,21 @@ func (p *Plan) start(who access.Principal) (all []Result) {
 			p.describe(&r, name(&who), true)
 			policies := p.policies(&r, name(&who), byCaller)
 			policies.Grants = append(slices.Clone(policies.Grants), made[r.Resource]...)
+			if perhaps[r.Resource] {
+				policies.Unread = append(policies.Unread, access.UnreadLayer{Layer: access.GrantLayer, What: "whether the grant before it is made"})
+			}
 			result := p.decide(r, policies, p.scenario.Expect)
 			result.Step = &step
 			allowed = allowed && result.Decision.Allowed()
+			open = open && (result.Decision.Allowed() || result.Decision.Outcome == access.Depends)
 			all = append(all, result)
 		}
-		if g := step.AccessGrant(site); g != nil && allowed {
+		switch g := step.AccessGrant(site); {
+		case g == nil:
+		case allowed:
 			made[step.Key] = append(made[step.Key], *g)
+		case open:
+			perhaps[step.Key] = true
 		}
 	}
 	return all

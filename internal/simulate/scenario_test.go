@@ -216,6 +216,9 @@ func TestLaunch(t *testing.T) {
 			ask + grant + `]}],"serviceControlPolicies":[[{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"kms:Decrypt","Resource":"*"}]}]]`,
 			[]access.Outcome{access.Allowed, access.ExplicitDeny},
 		},
+		"a grant that depends leaves the decryption open": {
+			ask + grant + `]}],"unread":[{"layer":"permissions boundary"}]`, []access.Outcome{access.Depends, access.Depends},
+		},
 		"what EC2 sets is as it is": {ask + grant + `]}],"context":{"kms:GrantIsForAWSResource":false}`, []access.Outcome{access.Allowed, access.Allowed}},
 	} {
 		t.Run(name, func(t *testing.T) {
