@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,7 +135,7 @@ func otherActions(service string, n int) []string {
 		if service == "other" {
 			prefix = fmt.Sprintf("service%d", i%100)
 		}
-		letters := strings.Map(func(c rune) rune { return c - '0' + 'a' }, fmt.Sprint(i))
+		letters := strings.Map(func(c rune) rune { return c - '0' + 'a' }, strconv.Itoa(i))
 		statements[i] = fmt.Sprintf(`{"Effect":"Allow","Action":["%[1]s:Get%[2]s","%[1]s:List%[2]s*"],"Resource":"*"}`, prefix, letters)
 	}
 	return statements

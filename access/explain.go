@@ -39,6 +39,8 @@ func outcomeWord(o Outcome) string {
 	return "denied"
 }
 
+// Because says in one sentence, in lower case and without a full stop, what
+// decided: the statement that allowed or denied, or the layer that allows nothing.
 func (d *Decision) Because() string {
 	switch {
 	case d.Outcome == Allowed && d.By != nil:

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/keyturn/keyturn/policy"
@@ -64,12 +65,8 @@ func readings(l Layer) []reading {
 // with is the world with one thing more known.
 func (w *world) with(u *unknown, a *alternative) *world {
 	next := &world{keys: make(map[string]policy.Choice), layers: make(map[Layer]*reading)}
-	for k, v := range w.keys {
-		next.keys[k] = v
-	}
-	for k, v := range w.layers {
-		next.layers[k] = v
-	}
+	maps.Copy(next.keys, w.keys)
+	maps.Copy(next.layers, w.layers)
 	if u.key != "" {
 		next.keys[u.key] = a.choice
 	} else {

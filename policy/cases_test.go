@@ -126,7 +126,7 @@ func runCase(t *testing.T, c *rulecase.Case) {
 	}
 	if names, ok := c.Lookup("names"); ok {
 		var want policy.Names
-		for _, n := range strings.Fields(names) {
+		for n := range strings.FieldsSeq(names) {
 			if caseNames[n] == 0 {
 				t.Fatalf("no such way to be named: %q", n)
 			}

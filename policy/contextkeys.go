@@ -27,7 +27,7 @@ func (s *Statement) contextKeys(version string) []string {
 		if version != Version2012 {
 			return
 		}
-		if _, t := compileTemplate(text, true); t != nil {
+		if _, t := compileTemplate(text); t != nil {
 			for i := range t.variables {
 				all = append(all, t.variables[i].name)
 			}

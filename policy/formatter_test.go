@@ -60,7 +60,8 @@ func sameReading(a, b *policy.Policy) string {
 func formatted(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, text []byte) []byte {
+}, text []byte,
+) []byte {
 	t.Helper()
 	before, err := policy.Parse(text)
 	if err != nil {

@@ -22,11 +22,8 @@ type token struct {
 func globTokens(g *glob, within bool) pattern {
 	encoded := g.head
 	if g.star {
-		encoded += string([]byte{anyString})
-		for _, s := range g.middle {
-			encoded += s + string([]byte{anyString})
-		}
-		encoded += g.tail
+		any := string([]byte{anyString})
+		encoded = strings.Join(slices.Concat([]string{g.head}, g.middle, []string{g.tail}), any)
 	}
 	var p pattern
 	for i := 0; i < len(encoded); {

@@ -57,7 +57,7 @@ var operators = map[string]operator{
 // compile makes an operand of a value as written.
 func (op operator) compile(value, version string) operand {
 	if op.once != nil && version == Version2012 {
-		encoded, t := compileTemplate(value, true)
+		encoded, t := compileTemplate(value)
 		if t != nil {
 			return &templateOperand{template: t, once: op.once}
 		}

@@ -29,7 +29,7 @@ func Pieces(value, version string) []Piece {
 	if version != Version2012 {
 		return appendPieces(nil, encodeWildcards.Replace(value))
 	}
-	encoded, t := compileTemplate(value, true)
+	encoded, t := compileTemplate(value)
 	return templatePieces(encoded, t)
 }
 

@@ -75,7 +75,7 @@ func newResourceMatcher(text, version string) resourceMatcher {
 		}
 		front += i + 1
 	}
-	encoded, t := compileTemplate(text[front:], true)
+	encoded, t := compileTemplate(text[front:])
 	head := encodeWildcards.Replace(text[:front])
 	if t == nil {
 		return resourceMatcher{pattern: newResourcePattern(head + encoded)}

@@ -19,16 +19,11 @@ type variable struct {
 	hasDefault bool
 }
 
-// compileTemplate reads the variables and escapes of a value. wild tells
-// whether * and ? are wildcards in its literal parts. A value without variables
-// comes back as its encoded text and a nil template.
-func compileTemplate(text string, wild bool) (string, *template) {
-	encode := func(s string) string {
-		if wild {
-			return encodeWildcards.Replace(s)
-		}
-		return s
-	}
+// compileTemplate reads the variables and escapes of a value; * and ? in its
+// literal parts are wildcards. A value without variables comes back as its
+// encoded text and a nil template.
+func compileTemplate(text string) (string, *template) {
+	encode := encodeWildcards.Replace
 	var t template
 	var literal strings.Builder
 	for {
@@ -78,7 +73,8 @@ func newVariable(inside string) variable {
 func (t *template) resolve(env *Env, fit int) (ok Truth, name string) {
 	// A character of four bytes may fit one of another case that has one.
 	most := t.asterisks + 4*fit
-	b := append(env.resolved[:0], t.literals[0]...)
+	b := env.resolved[:0]
+	b = append(b, t.literals[0]...)
 	for i := range t.variables {
 		v := &t.variables[i]
 		values, present, unknown := env.keys.Get(v.key)

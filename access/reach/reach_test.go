@@ -70,8 +70,14 @@ func drawDocument(t *rapid.T, name string, principals ...any) access.Document {
 }
 
 var principals = []any{
-	"*", map[string]any{"AWS": account}, map[string]any{"AWS": other}, map[string]any{"AWS": roleARN}, map[string]any{"AWS": sessARN},
-	map[string]any{"AWS": userARN}, map[string]any{"Service": "ec2.eu-west-1.amazonaws.com"}, map[string]any{"AWS": "arn:aws:sts::123456789012:federated-user/f"},
+	"*",
+	map[string]any{"AWS": account},
+	map[string]any{"AWS": other},
+	map[string]any{"AWS": roleARN},
+	map[string]any{"AWS": sessARN},
+	map[string]any{"AWS": userARN},
+	map[string]any{"Service": "ec2.eu-west-1.amazonaws.com"},
+	map[string]any{"AWS": "arn:aws:sts::123456789012:federated-user/f"},
 }
 
 // TestReachIsWhatIsDecided: a request is in reach just if it is allowed.

@@ -90,13 +90,15 @@ func TestResults(t *testing.T) {
 		want      evaluation.Result
 	}{
 		"all resources: no details and nothing for each": {
-			func(*testing.T) access.Policies { return access.Policies{} }, "", []string{"*"},
+			func(*testing.T) access.Policies { return access.Policies{} }, "",
+			[]string{"*"},
 			evaluation.Result{EvalResourceName: "*", EvalDecision: access.ImplicitDeny, MatchedStatements: none},
 		},
 		"one resource of the account: its ARN, and empty details": {
 			func(t *testing.T) access.Policies {
 				return access.Policies{Identity: []access.Document{allow(t)}}
-			}, "", []string{object},
+			}, "",
+			[]string{object},
 			evaluation.Result{
 				EvalResourceName: object, EvalDecision: access.Allowed, MatchedStatements: []evaluation.Statement{statement},
 				EvalDecisionDetails: map[string]access.Outcome{},
@@ -108,7 +110,8 @@ func TestResults(t *testing.T) {
 		"several resources: one result, the most restrictive decision": {
 			func(t *testing.T) access.Policies {
 				return access.Policies{Identity: []access.Document{allow(t)}}
-			}, "", []string{object, "arn:aws:s3:::example/b"},
+			}, "",
+			[]string{object, "arn:aws:s3:::example/b"},
 			evaluation.Result{
 				EvalResourceName: "*", EvalDecision: access.ImplicitDeny, MatchedStatements: []evaluation.Statement{statement},
 				EvalDecisionDetails: map[string]access.Outcome{},
@@ -121,7 +124,8 @@ func TestResults(t *testing.T) {
 		"across accounts the details tell of both sides": {
 			func(t *testing.T) access.Policies {
 				return access.Policies{Identity: []access.Document{allow(t)}, Resource: &access.ResourcePolicy{Document: document(t, "policy of the bucket", `{"Statement":[]}`)}}
-			}, other, []string{object},
+			}, other,
+			[]string{object},
 			evaluation.Result{
 				EvalResourceName: object, EvalDecision: access.ImplicitDeny, MatchedStatements: []evaluation.Statement{statement},
 				EvalDecisionDetails: map[string]access.Outcome{"IAM Policy": access.Allowed, "Resource Policy": access.ImplicitDeny},
@@ -137,7 +141,8 @@ func TestResults(t *testing.T) {
 					Identity: []access.Document{allow(t)},
 					Boundary: new(document(t, "limit", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`)),
 				}
-			}, "", []string{"*"},
+			}, "",
+			[]string{"*"},
 			evaluation.Result{
 				EvalResourceName: "*", EvalDecision: access.ExplicitDeny, PermissionsBoundaryDecisionDetail: &evaluation.BoundaryDecision{},
 				MatchedStatements: []evaluation.Statement{{
@@ -152,7 +157,8 @@ func TestResults(t *testing.T) {
 					Identity:       []access.Document{allow(t)},
 					ServiceControl: [][]access.Document{{document(t, "scp", `{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"x:y":"false"}}},{"Effect":"Allow","Action":"ec2:*","Resource":"*"}]}`)}},
 				}
-			}, other, []string{object},
+			}, other,
+			[]string{object},
 			evaluation.Result{
 				EvalResourceName: object, EvalDecision: access.ImplicitDeny, MatchedStatements: []evaluation.Statement{statement},
 				OrganizationsDecisionDetail: &evaluation.OrganizationsDecision{},
@@ -168,7 +174,8 @@ func TestResults(t *testing.T) {
 				return access.Policies{Identity: []access.Document{document(t, "p", `{"Version":"2012-10-17","Statement":[
 {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::example/${aws:username}/${x:b}","Condition":{"StringEquals":{"x:a":"1"}}},
 {"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"Bool":{"kms:GrantIsForAWSResource":"true"}}}]}`)}}
-			}, "", []string{"*"},
+			}, "",
+			[]string{"*"},
 			evaluation.Result{EvalResourceName: "*", EvalDecision: access.ImplicitDeny, MatchedStatements: none, MissingContextValues: []string{"x:a", "x:b"}},
 		},
 	} {

@@ -11,7 +11,7 @@ import (
 
 // Statement is one of MatchedStatements: where a statement stands.
 type Statement struct {
-	SourcePolicyId, SourcePolicyType string //nolint:revive // AWS's name
+	SourcePolicyId, SourcePolicyType string
 	StartPosition, EndPosition       Position
 }
 

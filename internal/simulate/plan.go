@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -274,7 +275,7 @@ func (p *Plan) rest() error {
 		}
 		id := g.ID
 		if id == "" {
-			id = fmt.Sprint(i + 1)
+			id = strconv.Itoa(i + 1)
 		}
 		p.grants = append(p.grants, keyGrant{g.Key, access.Grant{
 			ID: id, Grantee: g.Grantee, Operations: g.Operations, Retiring: g.Retiring, Account: g.Account,

@@ -85,7 +85,8 @@ func (p *Plan) resourcePolicy(r *access.Request, out *access.Policies) {
 	if out.Resource != nil || r.Resource == "*" && kindOf(r.Action) == access.OrdinaryResource {
 		return
 	}
-	layer, what := access.ResourceLayer, ""
+	layer := access.ResourceLayer
+	var what string
 	switch kindOf(r.Action) {
 	case access.KMSKey:
 		if keyless(r.Action) {

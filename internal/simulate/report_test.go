@@ -143,8 +143,8 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		if typ.Kind() != reflect.Struct {
 			return
 		}
-		for i := range typ.NumField() {
-			name := typ.Field(i).Tag.Get("json")
+		for field := range typ.Fields() {
+			name := field.Tag.Get("json")
 			if name == "" {
 				continue
 			}
@@ -153,7 +153,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 				t.Errorf("the page does not name `%s%s`", prefix, name)
 			}
 			if name != "principal" { // documented with principals
-				check(prefix+name+".", typ.Field(i).Type)
+				check(prefix+name+".", field.Type)
 			}
 		}
 	}

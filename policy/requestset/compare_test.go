@@ -73,22 +73,46 @@ func TestNewAccessTo(t *testing.T) {
 		want              string
 	}{
 		{"the same", []string{rootAlone}, []string{rootAlone}, ""},
-		{"a user who is named needs no policy of their own", []string{rootAlone}, []string{rootAlone, to(user, "kms:CreateGrant")},
-			"the user arn:aws:iam::123456789012:user/test: kms:CreateGrant on every resource"},
-		{"the account is let in, not its users", []string{to(user, "kms:*")}, []string{to(user, "kms:*"), rootAlone},
+		{
+			"a user who is named needs no policy of their own",
+			[]string{rootAlone},
+			[]string{rootAlone, to(user, "kms:CreateGrant")},
+			"the user arn:aws:iam::123456789012:user/test: kms:CreateGrant on every resource",
+		},
+		{
+			"the account is let in, not its users",
+			[]string{to(user, "kms:*")},
+			[]string{to(user, "kms:*"), rootAlone},
 			"the root user of account 123456789012: kms:* on every resource\n" +
-				"the other users of account 123456789012, the other roles of account 123456789012 (if their account allows): kms:* on every resource"},
-		{"another account's role", []string{rootAlone}, []string{rootAlone, to(role, "kms:Decrypt")},
-			"the role arn:aws:iam::210987654321:role/other: kms:Decrypt on every resource"},
-		{"everybody, through EC2", []string{rootAlone}, []string{rootAlone, to(`"*"`, "kms:Decrypt", `"StringEquals":{"kms:ViaService":"ec2.eu-west-1.amazonaws.com"}`)},
+				"the other users of account 123456789012, the other roles of account 123456789012 (if their account allows): kms:* on every resource",
+		},
+		{
+			"another account's role",
+			[]string{rootAlone},
+			[]string{rootAlone, to(role, "kms:Decrypt")},
+			"the role arn:aws:iam::210987654321:role/other: kms:Decrypt on every resource",
+		},
+		{
+			"everybody, through EC2",
+			[]string{rootAlone},
+			[]string{rootAlone, to(`"*"`, "kms:Decrypt", `"StringEquals":{"kms:ViaService":"ec2.eu-west-1.amazonaws.com"}`)},
 			"the other users of account 123456789012, the other roles of account 123456789012, everybody else with an account, anonymous callers: " +
-				"kms:Decrypt on every resource where StringEquals kms:ViaService ec2.eu-west-1.amazonaws.com"},
-		{"another account, through EC2", []string{rootAlone}, []string{rootAlone, to(`"*"`, "kms:Decrypt", `"StringEquals":{"kms:CallerAccount":"210987654321"}`)},
+				"kms:Decrypt on every resource where StringEquals kms:ViaService ec2.eu-west-1.amazonaws.com",
+		},
+		{
+			"another account, through EC2",
+			[]string{rootAlone},
+			[]string{rootAlone, to(`"*"`, "kms:Decrypt", `"StringEquals":{"kms:CallerAccount":"210987654321"}`)},
 			"the root user of account 210987654321, the other users of account 210987654321, the other roles of account 210987654321: " +
-				"kms:Decrypt on every resource where StringEquals kms:CallerAccount 210987654321"},
-		{"a role by its ARN as a condition", []string{rootAlone}, []string{rootAlone, to(`"*"`, "kms:Decrypt", `"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::210987654321:role/other"}`), to(role, "kms:Encrypt")},
+				"kms:Decrypt on every resource where StringEquals kms:CallerAccount 210987654321",
+		},
+		{
+			"a role by its ARN as a condition",
+			[]string{rootAlone},
+			[]string{rootAlone, to(`"*"`, "kms:Decrypt", `"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::210987654321:role/other"}`), to(role, "kms:Encrypt")},
 			"the role arn:aws:iam::210987654321:role/other: kms:Decrypt on every resource\n" +
-				"the role arn:aws:iam::210987654321:role/other: kms:Encrypt on every resource"},
+				"the role arn:aws:iam::210987654321:role/other: kms:Encrypt on every resource",
+		},
 		{"less than before", []string{rootAlone, to(user, "kms:CreateGrant")}, []string{rootAlone}, ""},
 		{"a Deny more", []string{rootAlone}, []string{rootAlone, `"Principal":"*",` + st("Deny", "kms:*", "*")}, ""},
 	} {

@@ -22,10 +22,8 @@ const (
 	statementOp
 )
 
-var (
-	always = &formula{op: andOp}
-	never  = &formula{op: orOp}
-)
+// never holds for no request.
+var never = &formula{op: orOp}
 
 func and(kids ...*formula) *formula { return &formula{op: andOp, kids: kids} }
 func or(kids ...*formula) *formula  { return &formula{op: orOp, kids: kids} }

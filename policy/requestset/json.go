@@ -78,7 +78,7 @@ func (r *Region) json() regionJSON {
 }
 
 func (r Range) json() rangeJSON {
-	out := rangeJSON{In: r.In, NotIn: r.NotIn}
+	out := rangeJSON(r)
 	if out.In == nil {
 		out.In = [][]string{}
 	}

@@ -140,7 +140,7 @@ func textState(literals, about []keyLiteral, many bool) keyState {
 		}
 	}
 	// The empty text alone was tried apart, so there is a value beside it.
-	wanted := append(some, sides{out: []*language{noText}})
+	wanted := slices.Concat(some, []sides{{out: []*language{noText}}})
 	var values []string
 	for i, s := range wanted {
 		if last := i+1 == len(wanted); last && slices.ContainsFunc(values, func(v string) bool { return v != "" }) {

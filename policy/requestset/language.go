@@ -187,12 +187,11 @@ func literalElems(elems []elem, text string) []elem {
 }
 
 // textLanguage is the set of texts that fit a condition's values under a string,
-// Bool or ARN operator. ok is false for other operators. A variable counts as
-// any text.
-func (l *languages) textLanguage(base string, values []string, version string) (_ *language, ok bool) {
+// Bool or ARN operator; nil for other operators. A variable counts as any text.
+func (l *languages) textLanguage(base string, values []string, version string) *language {
 	read := textReader(base)
 	if read == nil {
-		return nil, false
+		return nil
 	}
 	var patterns []pattern
 	for _, v := range values {
@@ -200,7 +199,7 @@ func (l *languages) textLanguage(base string, values []string, version string) (
 			patterns = append(patterns, pattern{text: v, elems: elems})
 		}
 	}
-	return l.intern(patterns), true
+	return l.intern(patterns)
 }
 
 // textReader makes steps of a value; fits is false for a value that fits nothing.

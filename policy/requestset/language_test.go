@@ -2,6 +2,7 @@ package requestset
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -13,9 +14,7 @@ import (
 // parse makes a one-statement policy.
 func parse(t interface{ Fatalf(string, ...any) }, version string, members map[string]any) *policy.Policy {
 	s := map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"}
-	for k, v := range members {
-		s[k] = v
-	}
+	maps.Copy(s, members)
 	text, err := json.Marshal(map[string]any{"Version": version, "Statement": s})
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -54,7 +53,7 @@ func checkLanguages(t interface{ Fatalf(string, ...any) }, version, value, text 
 		if len(c.Variables()) > 0 {
 			continue
 		}
-		lang, _ := l.textLanguage(operator, []string{value}, version)
+		lang := l.textLanguage(operator, []string{value}, version)
 		if got, want := lang.has(text), c.Fits(text); got != want {
 			t.Fatalf("%q under %s %q (%s): %v, the matcher says %v", text, operator, value, version, got, want)
 		}
@@ -107,8 +106,14 @@ func TestSearchFindsWhatThereIs(t *testing.T) {
 		from = next
 	}
 	elems := []elem{
-		{kind: oneLiteral, char: 'a'}, {kind: oneLiteral, char: 'b'}, {kind: oneFolded, char: 'A'}, {kind: oneAny}, {kind: oneInPart},
-		{kind: manyAny}, {kind: manyInPart}, {kind: oneLiteral, char: ':'},
+		{kind: oneLiteral, char: 'a'},
+		{kind: oneLiteral, char: 'b'},
+		{kind: oneFolded, char: 'A'},
+		{kind: oneAny},
+		{kind: oneInPart},
+		{kind: manyAny},
+		{kind: manyInPart},
+		{kind: oneLiteral, char: ':'},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) *language {

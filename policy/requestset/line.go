@@ -60,7 +60,7 @@ func (l *lines) intern(c *policy.Condition, version string, languages *languages
 	}
 	made := &line{id: len(l.byText), cond: c, key: strings.ToLower(c.Key), family: familyOf(c.Base()), variables: len(c.Variables()) > 0}
 	if made.family == textFamily {
-		made.fits, _ = languages.textLanguage(c.Base(), c.Values, version)
+		made.fits = languages.textLanguage(c.Base(), c.Values, version)
 	}
 	if l.byText == nil {
 		l.byText = make(map[string]*line)

@@ -2,6 +2,7 @@ package requestset_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,30 +35,50 @@ var (
 		values    []string
 		seen      []string
 	}{
-		{"aws:username", []string{"StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"},
-			[]string{"a", "A", "b", "a*", "*", "?", "", "${x:tag}", "a${*}"}, []string{"a", "A", "b", "ab", "", "a*", "c"}},
-		{"x:number", []string{"NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"},
-			[]string{"1", "01.0", "2", "-3", "1.5", "no"}, []string{"1", "2", "0", "1.25", "1.5", "-3", "-4", "9", "x", ""}},
-		{"x:date", []string{"DateEquals", "DateNotEquals", "DateLessThan", "DateGreaterThanEquals"},
+		{
+			"aws:username",
+			[]string{"StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"},
+			[]string{"a", "A", "b", "a*", "*", "?", "", "${x:tag}", "a${*}"},
+			[]string{"a", "A", "b", "ab", "", "a*", "c"},
+		},
+		{
+			"x:number",
+			[]string{"NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"},
+			[]string{"1", "01.0", "2", "-3", "1.5", "no"},
+			[]string{"1", "2", "0", "1.25", "1.5", "-3", "-4", "9", "x", ""},
+		},
+		{
+			"x:date",
+			[]string{"DateEquals", "DateNotEquals", "DateLessThan", "DateGreaterThanEquals"},
 			[]string{"2026-11-23T10:00:00Z", "2026-11-23T11:00:00+01:00", "2026-11-24", "1700000000"},
-			[]string{"2026-11-23T10:00:00Z", "2026-11-23T12:00:00Z", "2026-11-24T00:00:00Z", "2027-01-01", "1600000000", "x"}},
-		{"aws:SourceIp", []string{"IpAddress", "NotIpAddress"},
+			[]string{"2026-11-23T10:00:00Z", "2026-11-23T12:00:00Z", "2026-11-24T00:00:00Z", "2027-01-01", "1600000000", "x"},
+		},
+		{
+			"aws:SourceIp",
+			[]string{"IpAddress", "NotIpAddress"},
 			[]string{"10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "10.1.2.3", "2001:db8::/32", "::/0", "0.0.0.0/0"},
-			[]string{"10.1.2.3", "10.1.2.4", "10.200.0.1", "192.0.2.1", "2001:db8::1", "x"}},
+			[]string{"10.1.2.3", "10.1.2.4", "10.200.0.1", "192.0.2.1", "2001:db8::1", "x"},
+		},
 		{"x:flag", []string{"Bool"}, []string{"true", "false", "TRUE"}, []string{"true", "false", "True", "x"}},
-		{"x:arn", []string{"ArnLike", "ArnEquals", "ArnNotLike"}, []string{"arn:aws:iam::*:user/a", "arn:*:*:*:*:*", "arn:aws:iam::123456789012:*", "x"},
-			[]string{"arn:aws:iam::123456789012:user/a", "arn:aws:iam::1:user/a", "arn:aws:iam::123456789012:role/b", "a:b", "arn:aws:iam::1:2:user/a"}},
-		{"x:tag", []string{"StringEquals", "StringLike", "BinaryEquals", "Bool", "NumericLessThan"}, []string{"a", "b", "YQ==", "true", "5"},
-			[]string{"a", "b", "YQ==", "true", "4", "c"}},
+		{
+			"x:arn",
+			[]string{"ArnLike", "ArnEquals", "ArnNotLike"},
+			[]string{"arn:aws:iam::*:user/a", "arn:*:*:*:*:*", "arn:aws:iam::123456789012:*", "x"},
+			[]string{"arn:aws:iam::123456789012:user/a", "arn:aws:iam::1:user/a", "arn:aws:iam::123456789012:role/b", "a:b", "arn:aws:iam::1:2:user/a"},
+		},
+		{
+			"x:tag",
+			[]string{"StringEquals", "StringLike", "BinaryEquals", "Bool", "NumericLessThan"},
+			[]string{"a", "b", "YQ==", "true", "5"},
+			[]string{"a", "b", "YQ==", "true", "4", "c"},
+		},
 	}
 )
 
 func drawStatement(t *rapid.T) string {
 	s := map[string]any{"Effect": rapid.SampledFrom([]string{"Allow", "Allow", "Deny"}).Draw(t, "effect")}
-	s[rapid.SampledFrom([]string{"Action", "Action", "Action", "NotAction"}).Draw(t, "action element")] =
-		rapid.SliceOfN(rapid.SampledFrom(actionPatterns), 1, 3).Draw(t, "actions")
-	s[rapid.SampledFrom([]string{"Resource", "Resource", "Resource", "NotResource"}).Draw(t, "resource element")] =
-		rapid.SliceOfN(rapid.SampledFrom(resourcePatterns), 1, 2).Draw(t, "resources")
+	s[rapid.SampledFrom([]string{"Action", "Action", "Action", "NotAction"}).Draw(t, "action element")] = rapid.SliceOfN(rapid.SampledFrom(actionPatterns), 1, 3).Draw(t, "actions")
+	s[rapid.SampledFrom([]string{"Resource", "Resource", "Resource", "NotResource"}).Draw(t, "resource element")] = rapid.SliceOfN(rapid.SampledFrom(resourcePatterns), 1, 2).Draw(t, "resources")
 	block := map[string]map[string]any{}
 	for range rapid.IntRange(0, 2).Draw(t, "conditions") {
 		k := rapid.SampledFrom(kinds).Draw(t, "key")
@@ -218,9 +239,7 @@ func regionsText(a requestset.Answer) string {
 func inRegion(t *rapid.T, r requestset.Region, action, resource string, c context) bool {
 	applies := func(version string, s map[string]any) bool {
 		full := map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"}
-		for k, v := range s {
-			full[k] = v
-		}
+		maps.Copy(full, s)
 		text, err := json.Marshal(map[string]any{"Version": version, "Statement": full})
 		if err != nil {
 			t.Fatal(err)

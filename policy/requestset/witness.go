@@ -29,10 +29,10 @@ const maxTries = 256
 
 // witness makes a request of a box and has the matcher itself judge it; nil if
 // none was found that does.
-func (s *question) witness(b *box) *Request {
+func (q *question) witness(b *box) *Request {
 	fixed := make(map[string][]string)
 	for name, literals := range b.keys {
-		state := s.theory.key(name, slices.Clone(literals))
+		state := q.theory.key(name, slices.Clone(literals))
 		if state.truth != policy.Yes {
 			return nil
 		}
@@ -43,9 +43,9 @@ func (s *question) witness(b *box) *Request {
 	free := slices.SortedFunc(maps.Values(b.free), func(x, y literal) int { return x.free.id - y.free.id })
 	tries := 0
 	var found *Request
-	s.tryKeys(b, fixed, openKeys(b, free), func(context map[string][]string) bool {
+	q.tryKeys(fixed, openKeys(b, free), func(context map[string][]string) bool {
 		tries++
-		found = s.request(b, free, context)
+		found = q.request(b, free, context)
 		return found != nil || tries == maxTries
 	})
 	return found
@@ -85,7 +85,7 @@ func variablesOf(p *proposition) []string {
 
 // tryKeys gives each open key some value, or none, and calls try until it is
 // content.
-func (s *question) tryKeys(b *box, fixed map[string][]string, open []string, try func(map[string][]string) bool) bool {
+func (q *question) tryKeys(fixed map[string][]string, open []string, try func(map[string][]string) bool) bool {
 	if len(open) == 0 {
 		return try(fixed)
 	}
@@ -94,7 +94,7 @@ func (s *question) tryKeys(b *box, fixed map[string][]string, open []string, try
 		if v != nil {
 			with[open[0]] = v
 		}
-		if s.tryKeys(b, with, open[1:], try) {
+		if q.tryKeys(with, open[1:], try) {
 			return true
 		}
 	}
@@ -103,7 +103,7 @@ func (s *question) tryKeys(b *box, fixed map[string][]string, open []string, try
 
 // request completes a request whose keys are set; nil if the formula does not
 // hold for it.
-func (s *question) request(b *box, free []literal, context map[string][]string) *Request {
+func (q *question) request(b *box, free []literal, context map[string][]string) *Request {
 	resources := slices.Clip(b.resource)
 	for _, l := range free {
 		if c := l.free.cond; c != nil {
@@ -112,7 +112,7 @@ func (s *question) request(b *box, free []literal, context map[string][]string) 
 			}
 			continue
 		}
-		lang, ok := s.instantiate(l.free, context)
+		lang, ok := q.instantiate(l.free, context)
 		switch {
 		case ok:
 			resources = append(resources, literal{dim: resourceDim, lang: lang, not: l.not})
@@ -120,16 +120,16 @@ func (s *question) request(b *box, free []literal, context map[string][]string) 
 			return nil
 		}
 	}
-	resource, ok := s.example(resourceDim, resources)
+	resource, ok := q.example(resourceDim, resources)
 	if !ok {
 		return nil
 	}
-	action, ok := s.example(actionDim, b.action)
+	action, ok := q.example(actionDim, b.action)
 	if !ok {
 		return nil
 	}
 	r := &Request{Action: action, Resource: resource, Keys: context}
-	if !s.holds(s.formula, r) {
+	if !q.holds(q.formula, r) {
 		return nil
 	}
 	return r
@@ -137,7 +137,7 @@ func (s *question) request(b *box, free []literal, context map[string][]string) 
 
 // instantiate puts the request's values in a resource pattern; ok is false where
 // one is missing, so that the pattern matches nothing.
-func (s *question) instantiate(p *proposition, context map[string][]string) (_ *language, ok bool) {
+func (q *question) instantiate(p *proposition, context map[string][]string) (_ *language, ok bool) {
 	var b strings.Builder
 	for _, piece := range policy.ResourcePieces(p.value, p.version) {
 		text := piece.Text
@@ -162,7 +162,7 @@ func (s *question) instantiate(p *proposition, context map[string][]string) (_ *
 		b.WriteString(text)
 	}
 	made, _ := resourcePattern(b.String(), policy.Version2012)
-	return s.compiler.languages.intern([]pattern{made}), true
+	return q.compiler.languages.intern([]pattern{made}), true
 }
 
 // escape writes a text so that no part of it is a wildcard or a variable. Only
@@ -173,8 +173,8 @@ func escape(text string) string {
 
 // example is a text for literals of one dimension, one that people know where
 // there is one.
-func (s *question) example(d dimension, literals []literal) (string, bool) {
-	sides := s.theory.sides(d, literals)
+func (q *question) example(d dimension, literals []literal) (string, bool) {
+	sides := q.theory.sides(d, literals)
 	for _, l := range literals {
 		if l.not {
 			continue
@@ -192,7 +192,7 @@ func (s *question) example(d dimension, literals []literal) (string, bool) {
 			}
 		}
 	}
-	f := s.theory.find(d, literals)
+	f := q.theory.find(d, literals)
 	return f.text, f.ok
 }
 
@@ -244,24 +244,24 @@ func familiar(d dimension, text string) string {
 }
 
 // holds asks the matcher whether the formula holds for a request.
-func (s *question) holds(f *formula, r *Request) bool {
+func (q *question) holds(f *formula, r *Request) bool {
 	switch f.op {
 	case notOp:
-		return !s.holds(f.kids[0], r)
+		return !q.holds(f.kids[0], r)
 	case literalOp:
-		return s.literalHolds(f.lit, r)
+		return q.literalHolds(f.lit, r)
 	case statementOp:
-		env := policy.NewEnv(r.Action, r.Resource, s.caller, keys(r.Keys))
+		env := policy.NewEnv(r.Action, r.Resource, q.caller, keys(r.Keys))
 		env.ResourceBased, env.ImpliedResource = f.st.options.resourceBased, f.st.options.impliedResource
 		return f.st.st.Match(&env).Applies == policy.Yes
 	case orOp:
-		return slices.ContainsFunc(f.kids, func(k *formula) bool { return s.holds(k, r) })
+		return slices.ContainsFunc(f.kids, func(k *formula) bool { return q.holds(k, r) })
 	}
-	return !slices.ContainsFunc(f.kids, func(k *formula) bool { return !s.holds(k, r) })
+	return !slices.ContainsFunc(f.kids, func(k *formula) bool { return !q.holds(k, r) })
 }
 
 // literalHolds judges a literal that is no part of a statement: a fact.
-func (s *question) literalHolds(l literal, r *Request) bool {
+func (q *question) literalHolds(l literal, r *Request) bool {
 	var in bool
 	switch {
 	case l.line != nil:
