@@ -30,6 +30,10 @@
 // (a number that is also a name), for a key of which nobody says whether it can
 // have several values, and for documents beyond the bounds on time.
 //
+// How many values a key has, and with [Options].Known which requests there are,
+// is told by the Service Authorization Reference, and an answer is as right as
+// that is.
+//
 // So No is a proof, Yes comes with an example that the matcher of package policy
 // has judged, and Maybe says why.
 //
