@@ -89,10 +89,22 @@ func (w *world) identity() bool {
 	return !w.accountless() && p.Type != access.Root && !p.IdentityOnly
 }
 
-// controlled and resourceControlled report whether SCPs and RCPs reach the request.
-func (w *world) controlled() bool { return !w.principal.ServiceLinked && !w.accountless() }
+// controlled reports whether SCPs reach the request: see access, and the
+// Organizations guide, "Service control policies".
+func (w *world) controlled() bool {
+	return !w.principal.ServiceLinked && !w.accountless() && w.principal.Account != w.policies.ManagementAccount
+}
 
-func (w *world) resourceControlled() bool { return !w.principal.ServiceLinked }
+// resourceControlled reports whether RCPs do (Organizations guide, "Resource
+// control policies").
+func (w *world) resourceControlled() bool {
+	owner := w.resource.Account
+	if owner == "" {
+		owner = w.principal.Account
+	}
+	management := w.policies.ManagementAccount
+	return !w.principal.ServiceLinked && !w.policies.AWSManaged && (management == "" || owner != management)
+}
 
 // denied is what any document denies explicitly.
 func (w *world) denied() requestset.Set {

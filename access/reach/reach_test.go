@@ -101,6 +101,8 @@ func TestReachIsWhatIsDecided(t *testing.T) {
 		if sometimes(3, "in an organization") {
 			p.ServiceControl = [][]access.Document{{drawDocument(t, "SCP")}, {drawDocument(t, "SCP")}}
 			p.ResourceControl = [][]access.Document{{drawDocument(t, "RCP", "*")}}
+			p.ManagementAccount = rapid.SampledFrom([]string{"", account, other}).Draw(t, "management account")
+			p.AWSManaged = sometimes(3, "managed by AWS")
 		}
 		if sometimes(5, "through an endpoint") {
 			d := drawDocument(t, "endpoint", "*", map[string]any{"AWS": account})

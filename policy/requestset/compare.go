@@ -151,5 +151,11 @@ func Unneeded(a Attachment, o Options, documents ...Document) []Finding {
 		list = append(list, f)
 	}
 	slices.Reverse(list)
+	// What goes itself is no reason for another to go.
+	for i := range list {
+		list[i].By = slices.DeleteFunc(list[i].By, func(r Ref) bool {
+			return slices.ContainsFunc(list, func(f Finding) bool { return f.Statement == r })
+		})
+	}
 	return list
 }

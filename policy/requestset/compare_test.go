@@ -21,6 +21,7 @@ func TestUnneeded(t *testing.T) {
 		{"nothing is unneeded", []string{st("Allow", "kms:*", "*"), st("Allow", "ec2:*", "*"), st("Deny", "kms:Decrypt", "*")}, nil},
 		{"one that stands twice goes once", []string{st("Allow", "kms:*", "*"), st("Allow", "KMS:*", "*")}, []string{"1 redundant [0]"}},
 		{"one within another", []string{st("Allow", "kms:CreateGrant", keyARN), st("Allow", "kms:Create*", "*")}, []string{"0 redundant [1]"}},
+		{"one that goes is no reason for another", []string{st("Allow", "kms:De*", "*"), st("Allow", "kms:Decrypt", "*"), st("Allow", "kms:*", "*")}, []string{"0 redundant [2]", "1 redundant [2]"}},
 		{"one within two others", []string{st("Allow", "kms:*", "*"), st("Allow", "ec2:*", "*"), st("Allow", "kms:Decrypt ec2:RunInstances", "*")}, []string{"2 redundant []"}},
 		{"all of it is denied", []string{st("Allow", "kms:Decrypt", "*"), st("Deny", "kms:*", "*")}, []string{"0 overridden [1]"}},
 		{"a Deny within a Deny", []string{st("Allow", "*", "*"), st("Deny", "kms:Decrypt", keyARN), st("Deny", "kms:*", "*")}, []string{"1 redundant [2]"}},
