@@ -4,7 +4,7 @@
 // Three questions are asked of both. An instance with an encrypted volume
 // starts, and EC2 asks for a grant on its key in the caller's name: denied with
 // AmazonEC2FullAccess alone, allowed with the statement that lets AWS services
-// be granted the key, and allowed again where the caller has twenty more
+// be granted the key, and allowed by that statement among twenty other
 // policies with 200 statements. What the languages share is the same on both
 // sides: the statements, the request, the condition and the outcome. Cedar has
 // no layers, so the key policy's statement, which lets the account's own
