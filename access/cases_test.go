@@ -42,30 +42,10 @@ var caseFields = []string{
 // TestRules runs every case, and wants one for every rule.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	rules, err := rulecase.ReadRules("testdata/rules.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases, err := rulecase.ReadCases("testdata/cases", caseFields...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	counts, err := rulecase.Count(rules, cases)
-	if err != nil {
-		t.Error(err)
-	}
-	for _, r := range rules {
-		t.Logf("%-40s %3d", r.ID, counts[r.ID])
-	}
-	t.Logf("%d rules, %d cases", len(rules), len(cases))
-	for i := range cases {
-		c := &cases[i]
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			r, p := caseWorld(t, c)
-			checkCase(t, c, r, p)
-		})
-	}
+	rulecase.Run(t, caseFields, func(t *testing.T, c *rulecase.Case) {
+		r, p := caseWorld(t, c)
+		checkCase(t, c, r, p)
+	})
 }
 
 func checkCase(t *testing.T, c *rulecase.Case, r access.Request, p access.Policies) {

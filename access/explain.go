@@ -83,12 +83,19 @@ func (r *Reason) where() string {
 	if r.GrantID != "" {
 		return r.Document
 	}
-	s := fmt.Sprintf("%s, statement %d", r.Document, r.Statement+1)
+	placed := r.Position != (policy.Position{})
+	s := r.Document
+	if placed && r.File == s {
+		// The file is the document's only name.
+		s += fmt.Sprintf(":%d:%d", r.Position.Line, r.Position.Column)
+		placed = false
+	}
+	s += fmt.Sprintf(", statement %d", r.Statement+1)
 	if r.Sid != "" {
 		s += fmt.Sprintf(" %q", r.Sid)
 	}
 	switch {
-	case r.Position == (policy.Position{}):
+	case !placed:
 	case r.File != "":
 		// The form that editors and terminals make a link of.
 		s += fmt.Sprintf(", %s:%d:%d", r.File, r.Position.Line, r.Position.Column)

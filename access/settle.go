@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/policy"
+	"github.com/keyturn/keyturn/policy/serviceref"
 )
 
 // maxWorlds bounds how many worlds are tried. Beyond it a decision that depends
@@ -412,28 +413,19 @@ func (a *analysis) unsettled(missing []string) []Settlement {
 	return list
 }
 
-// ask is what is known of a key beyond the policies that ask for it.
+// ask is what is known of a key beyond the policies that ask for it: by the
+// Service Authorization Reference how many values it has, and of which type. A
+// key that is not in it has at most one value, unless a policy asks for it by a
+// set operator.
 func (a *analysis) ask(key string) policy.Ask {
 	ask := a.asks[key]
-	ask.Multivalued = slices.Contains(multivalued, key)
-	ask.Boolean = slices.Contains(boolean, key)
+	if k, ok := serviceref.LookupKey(key); ok {
+		ask.Multivalued, ask.Boolean = k.Type.Multivalued(), k.Type == serviceref.Bool
+	}
 	ask.Present = slices.Contains(present, key)
 	return ask
 }
 
-// The keys of which AWS documents that they have several values, that their
-// values are true and false, and that every request has them (IAM guide, "AWS
-// global condition context keys"; KMS guide, "Condition keys for AWS KMS"). A
-// key that is not listed has at most one value, unless a policy asks for it by
-// a set operator.
-var (
-	multivalued = []string{
-		"aws:calledvia", "aws:principalorgpaths", "aws:principalservicenameslist", "aws:resourceorgpaths", "aws:sourceorgpaths",
-		"aws:tagkeys", "kms:encryptioncontextkeys", "kms:grantoperations", "kms:resourcealiases",
-	}
-	boolean = []string{
-		"aws:multifactorauthpresent", "aws:principalisawsservice", "aws:securetransport", "aws:viaawsservice",
-		"kms:bypasspolicylockoutsafetycheck", "kms:grantisforawsresource", "kms:multiregion", "kms:reencryptonsamekey",
-	}
-	present = []string{"aws:currenttime", "aws:epochtime", "aws:securetransport"}
-)
+// present are keys that every request has, signed or not (IAM guide, "AWS global
+// condition context keys").
+var present = []string{"aws:currenttime", "aws:epochtime", "aws:securetransport"}

@@ -64,29 +64,7 @@ var caseNames = map[string]policy.Names{
 // TestRules runs every case, and wants one for every rule.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	rules, err := rulecase.ReadRules("testdata/rules.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases, err := rulecase.ReadCases("testdata/cases", caseFields...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	counts, err := rulecase.Count(rules, cases)
-	if err != nil {
-		t.Error(err)
-	}
-	for _, r := range rules {
-		t.Logf("%-40s %3d", r.ID, counts[r.ID])
-	}
-	t.Logf("%d rules, %d cases", len(rules), len(cases))
-	for i := range cases {
-		c := &cases[i]
-		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
-			runCase(t, c)
-		})
-	}
+	rulecase.Run(t, caseFields, runCase)
 }
 
 func runCase(t *testing.T, c *rulecase.Case) {

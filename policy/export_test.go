@@ -13,8 +13,8 @@ func MatchResource(pattern, text string) bool {
 	return p.match(&r)
 }
 
-// MatchAction matches a pattern as an Action element does.
-func MatchAction(pattern, text string) bool {
+// MatchActionElement matches a pattern as an Action element does.
+func MatchActionElement(pattern, text string) bool {
 	a := newActions([]string{pattern})
 	env := NewEnv(text, "*", nil, nil)
 	return a.match(&env)

@@ -134,11 +134,8 @@ var dateLayouts = [...]string{
 	"2006",
 }
 
-// ParseDate reads a date as the Date operators do: in the W3C profile of ISO
-// 8601, or seconds since 1970. Four digits are a year. ok is false for a text
-// that is no date.
-func ParseDate(s string) (date time.Time, ok bool) { return parseDate(s) }
-
+// parseDate reads a date of the W3C profile, or seconds since 1970. Four digits
+// are a year.
 func parseDate(s string) (time.Time, bool) {
 	if digits(s) && len(s) != 4 {
 		return parseEpoch(s)

@@ -25,6 +25,25 @@ const (
 	maxLiterals = 64   // values that make a variable fit
 )
 
+// Representatives are values of a key that stand for all others: whatever single
+// value the key has, each of the conditions holds for it as it does for one of
+// these. ok is false where that cannot be told: where the conditions compare with
+// other keys, are of several types, or are too many. The conditions are about one
+// key; those with Null say nothing of its values.
+func Representatives(conditions []*Condition) (values []string, ok bool) {
+	d := domain{env: &Env{keys: absentKeys{}}}
+	for _, c := range conditions {
+		if c.op.null {
+			continue
+		}
+		for _, o := range c.operands {
+			d.operand(c, o)
+		}
+	}
+	values, ok = d.values()
+	return values, ok && !d.inexact
+}
+
 // Ask is what besides statements asks for a key, and what is known of it.
 type Ask struct {
 	// Literals are values with which somebody compares it as they are.

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
 )
@@ -129,6 +131,7 @@ func (e *Evidence) policies(r *access.Request, byCaller bool) access.Policies {
 	var p access.Policies
 	if k := e.key(r.Resource); k != nil {
 		p.Grants = append(p.Grants, k.Grants...)
+		p.AWSManaged = k.Manager == string(kmstypes.KeyManagerTypeAws)
 		if k.Policy != nil {
 			p.Resource = &access.ResourcePolicy{Kind: access.KMSKey, Document: *k.Policy}
 		}

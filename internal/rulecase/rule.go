@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -200,4 +201,33 @@ func Count(rules []Rule, cases []Case) (map[string]int, error) {
 		return counts, errors.New(strings.Join(wrong, "\n"))
 	}
 	return counts, nil
+}
+
+// Run runs every case of the package under test, whose table and cases are in its
+// testdata, and wants a case for every rule. fields are those that a case may have.
+func Run(t *testing.T, fields []string, check func(*testing.T, *Case)) {
+	t.Helper()
+	rules, err := ReadRules("testdata/rules.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := ReadCases("testdata/cases", fields...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, err := Count(rules, cases)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, r := range rules {
+		t.Logf("%-40s %3d", r.ID, counts[r.ID])
+	}
+	t.Logf("%d rules, %d cases", len(rules), len(cases))
+	for i := range cases {
+		c := &cases[i]
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			check(t, c)
+		})
+	}
 }

@@ -115,7 +115,7 @@ type ReadFile func(path string) ([]byte, error)
 // load reads, parses and validates a document; role says what it is here, for a
 // document without a name.
 func (d *Document) load(read ReadFile, kind policy.Kind, role string) (access.Document, error) {
-	out := access.Document{Name: d.Name, ARN: d.ARN}
+	out := access.Document{Name: d.Name, ARN: d.ARN, File: d.File}
 	text := d.Text
 	if text == nil {
 		var err error

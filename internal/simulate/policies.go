@@ -1,9 +1,11 @@
 package simulate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/policy/serviceref"
 )
 
 // policies are those that bear on a request which who makes, or a service for
@@ -29,16 +31,8 @@ func (p *Plan) policies(r *access.Request, who string, own bool) access.Policies
 		out.Unread = without(out.Unread, access.IdentityLayer, access.BoundaryLayer, access.SessionLayer)
 	}
 	out.Endpoint = p.given.Endpoint
-	if m := p.scenario.ManagementAccount; m == "" || r.Principal.Account != m {
-		out.ServiceControl = p.given.ServiceControl
-	} else {
-		out.Unread = without(out.Unread, access.ServiceControlLayer)
-	}
-	if m := p.scenario.ManagementAccount; m == "" || r.ResourceAccount != m {
-		out.ResourceControl = p.given.ResourceControl
-	} else {
-		out.Unread = without(out.Unread, access.ResourceControlLayer)
-	}
+	out.ServiceControl, out.ResourceControl = p.given.ServiceControl, p.given.ResourceControl
+	out.ManagementAccount = p.scenario.ManagementAccount
 	for _, g := range p.grants {
 		if g.key == "" || g.key == r.Resource {
 			out.Grants = append(out.Grants, g.grant)
@@ -128,13 +122,8 @@ func kindOf(action string) access.ResourceKind {
 // Reference, "Actions, resources, and condition keys for AWS Key Management
 // Service").
 func keyless(action string) bool {
-	switch strings.ToLower(action) {
-	case "kms:createkey", "kms:listkeys", "kms:listaliases", "kms:generaterandom", "kms:listretirablegrants",
-		"kms:connectcustomkeystore", "kms:createcustomkeystore", "kms:deletecustomkeystore",
-		"kms:describecustomkeystores", "kms:disconnectcustomkeystore", "kms:updatecustomkeystore":
-		return true
-	}
-	return false
+	a, ok := serviceref.LookupAction(action)
+	return ok && !slices.ContainsFunc(a.Resources, func(r serviceref.ActionResource) bool { return r.Type.Name == "key" })
 }
 
 // withoutPolicies are services whose resources have no policy of their own (IAM

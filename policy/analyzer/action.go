@@ -174,8 +174,3 @@ func covers(pattern, other string) bool {
 	}
 	return p == len(pattern)
 }
-
-// matches reports whether a value of an Action element matches an action.
-func matches(pattern, action string) bool {
-	return covers(strings.ToLower(pattern), strings.ToLower(action))
-}

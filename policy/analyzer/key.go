@@ -86,7 +86,7 @@ func (a *analysis) grants(s *statement) {
 	}
 	for _, v := range s.actions {
 		text := strings.ToLower(v.node.Text)
-		if !strings.HasPrefix(text, "kms:") || !matches(text, "kms:CreateGrant") {
+		if !strings.HasPrefix(text, "kms:") || !policy.MatchAction(text, "kms:CreateGrant") {
 			continue
 		}
 		a.add("KMS_CREATE_GRANT_UNRESTRICTED", []Location{v.location()}, `put kms:CreateGrant into a statement with the condition "Bool": {"kms:GrantIsForAWSResource": "true"}`,

@@ -1,6 +1,10 @@
 package analyzer
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+)
 
 // broad is a pair of families of checks: an action on roles that is dangerous
 // with all roles.
@@ -78,7 +82,7 @@ func (a *analysis) broadRoles(s *statement) {
 func (s *statement) grants(action string) (how holding, at Location) {
 	if s.notAction {
 		for _, v := range s.actions {
-			if matches(v.node.Text, action) {
+			if policy.MatchAction(v.node.Text, action) {
 				return byNothing, Location{}
 			}
 		}
@@ -88,7 +92,7 @@ func (s *statement) grants(action string) (how holding, at Location) {
 		switch {
 		case strings.EqualFold(v.node.Text, action):
 			return byName, v.location()
-		case how == byNothing && matches(v.node.Text, action):
+		case how == byNothing && policy.MatchAction(v.node.Text, action):
 			how, at = byWildcard, v.location()
 		}
 	}

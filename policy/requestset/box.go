@@ -52,7 +52,7 @@ func (t *theory) test(b *box, l literal) policy.Truth {
 		return truth(known.not == l.not)
 	}
 	if l.free.within != nil && !l.not {
-		return t.text(resourceDim, b.resource, literal{dim: resourceDim, lang: l.free.within}).Or(policy.No)
+		return t.text(resourceDim, b.resource, literal{dim: resourceDim, lang: l.free.within})
 	}
 	return policy.Yes
 }

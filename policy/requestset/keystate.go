@@ -108,7 +108,7 @@ func presentState(literals []keyLiteral, many bool) keyState {
 		s.truth = s.truth.Or(policy.Maybe)
 		return s
 	}
-	list, whole := candidates(family, about)
+	list, whole := candidates(about)
 	s := candidateState(literals, about, list, many)
 	if !whole {
 		s.truth = s.truth.Or(policy.Maybe)

@@ -77,17 +77,10 @@ func (q *question) region(b *box) Region {
 
 // needed are the literals of a key that do not follow from the others.
 func (q *question) needed(name string, literals []keyLiteral) []keyLiteral {
-	kept := slices.Clone(literals)
-	for i := 0; i < len(kept); {
-		rest := slices.Delete(slices.Clone(kept), i, i+1)
-		turned := append(slices.Clone(rest), keyLiteral{kept[i].line, !kept[i].holds})
-		if q.theory.key(name, turned).truth == policy.No {
-			kept = rest
-			continue
-		}
-		i++
-	}
-	return kept
+	return independent(literals, func(rest []keyLiteral, l keyLiteral) bool {
+		l.holds = !l.holds
+		return q.theory.key(name, append(rest, l)).truth == policy.No
+	})
 }
 
 // describe tells the literals of one dimension: those that do not follow from
@@ -134,10 +127,16 @@ func (q *question) describe(d dimension, literals []literal) Range {
 
 // shortest leaves out the literals that follow from the others.
 func (q *question) shortest(d dimension, literals []literal) []literal {
-	kept := slices.Clone(literals)
+	return independent(literals, func(rest []literal, l literal) bool {
+		return q.theory.text(d, rest, l.negate()) == policy.No
+	})
+}
+
+// independent leaves out, one after the other, what follows from the rest.
+func independent[T any](list []T, follows func(rest []T, one T) bool) []T {
+	kept := slices.Clone(list)
 	for i := 0; i < len(kept); {
-		rest := slices.Delete(slices.Clone(kept), i, i+1)
-		if q.theory.text(d, rest, kept[i].negate()) == policy.No {
+		if rest := slices.Delete(slices.Clone(kept), i, i+1); follows(slices.Clip(rest), kept[i]) {
 			kept = rest
 			continue
 		}
@@ -157,7 +156,7 @@ func textsOf(patterns []pattern) []string {
 	return list
 }
 
-// addRegion adds a region unless another covers it, and drops those it covers.
+// addRegion adds a region unless one in the same words is there.
 func (q *question) addRegion(list []Region, r Region) []Region {
 	text := r.String()
 	for i := range list {

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/keyturn/keyturn/policy"
 )
 
 // AccessLevel is what an action does to a resource (Service Authorization
@@ -91,7 +93,7 @@ func Actions(pattern string) iter.Seq[*Action] {
 			return
 		}
 		for _, prefix := range Prefixes() {
-			if s, _ := Lookup(prefix); matchFold(service, prefix) && !s.matching(name, yield) {
+			if s, _ := Lookup(prefix); policy.MatchAction(service, prefix) && !s.matching(name, yield) {
 				return
 			}
 		}
@@ -115,7 +117,7 @@ func (s *Service) matching(pattern string, yield func(*Action) bool) bool {
 		if len(a.Name) < len(head) || compareFold(a.Name[:len(head)], head) != 0 {
 			break
 		}
-		if matchFold(pattern, a.Name) && !yield(a) {
+		if policy.MatchAction(pattern, a.Name) && !yield(a) {
 			return false
 		}
 	}
