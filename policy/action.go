@@ -64,13 +64,13 @@ func (a *actions) match(env *Env) bool {
 			return true
 		}
 		for _, s := range a.patterns {
-			if matchFold(s, env.action) {
+			if MatchAction(s, env.action) {
 				return true
 			}
 		}
 	}
 	for _, s := range a.anywhere {
-		if matchFold(s, env.action) {
+		if MatchAction(s, env.action) {
 			return true
 		}
 	}

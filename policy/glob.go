@@ -213,18 +213,11 @@ func findLong(segment, text string, at int) int {
 const quick = 1 << 14
 
 // MatchAction reports whether a pattern with * and ? matches a text without
-// regard to ASCII case: the rule for actions, and for their parts on either side
-// of the colon (IAM guide, "IAM JSON policy elements: Action"). Its time is at
-// most the product of the lengths.
-func MatchAction(pattern, text string) bool { return matchFold(strings.ToLower(pattern), text) }
-
-// matchFold matches a pattern with * and ?, in lower case, against text without
-// regard to ASCII case: the rule for actions. Actions are ASCII and short.
-func matchFold(pattern, text string) bool {
-	if len(pattern)*len(text) > quick {
-		g := newGlob(encodeWildcards.Replace(pattern))
-		return g.match(strings.ToLower(text))
-	}
+// regard to ASCII case: the rule for actions, which are ASCII and short, and for
+// their parts on either side of the colon (IAM guide, "IAM JSON policy elements:
+// Action"). Its time is at most the product of the lengths, and no more of a
+// pattern is read than fits.
+func MatchAction(pattern, text string) bool {
 	star, mark := -1, 0
 	p, t := 0, 0
 	for t < len(text) {
@@ -232,7 +225,7 @@ func matchFold(pattern, text string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, t
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == lower(text[t])):
+		case p < len(pattern) && (pattern[p] == '?' || lower(pattern[p]) == lower(text[t])):
 			p++
 			t++
 		case star >= 0:
