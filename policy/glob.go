@@ -208,19 +208,23 @@ func findLong(segment, text string, at int) int {
 	return -1
 }
 
-// quick bounds the product of two lengths up to which a pattern is compared
-// without being compiled.
+// quick bounds the characters that are compared before a pattern is compiled
+// after all: up to there going back to the last asterisk is cheaper.
 const quick = 1 << 14
 
 // MatchAction reports whether a pattern with * and ? matches a text without
 // regard to ASCII case: the rule for actions, which are ASCII and short, and for
 // their parts on either side of the colon (IAM guide, "IAM JSON policy elements:
-// Action"). Its time is at most the product of the lengths, and no more of a
-// pattern is read than fits.
+// Action"). No more of a pattern is read than fits, and one that goes back too
+// often is compiled.
 func MatchAction(pattern, text string) bool {
 	star, mark := -1, 0
 	p, t := 0, 0
-	for t < len(text) {
+	for steps := 0; t < len(text); steps++ {
+		if steps == quick {
+			g := newGlob(encodeWildcards.Replace(strings.ToLower(pattern)))
+			return g.match(strings.ToLower(text))
+		}
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, t
