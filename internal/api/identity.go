@@ -53,6 +53,17 @@ type InstanceProfile struct {
 	RoleARN string // empty if it holds no role
 }
 
+// LinkedRoles opens sessions of service-linked roles for the services that act
+// as them (IAM guide, "Service-linked roles"). IAM implements it.
+type LinkedRoles interface {
+	// LinkedRole returns a session of the service-linked role of that ARN in the
+	// call's account, to be used with Call.As, or store.ErrNotFound if the role
+	// is not there. The service makes the session for itself: nothing is
+	// authorized, and the role itself comes into being through
+	// iam:CreateServiceLinkedRole, in the name of who caused it.
+	LinkedRole(c *Call, roleARN, session string) (Caller, error)
+}
+
 // ErrInvalidToken is returned for a session token that is not ours, was
 // changed, or belongs to another access key.
 var ErrInvalidToken = errors.New("api: invalid session token")

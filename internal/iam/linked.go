@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/iam/managed"
 	"github.com/keyturn/keyturn/internal/store"
@@ -114,6 +115,27 @@ func (s *Service) createServiceLinkedRole(c *api.Call, in *iam.CreateServiceLink
 	out, err := r.describe(c)
 	out.MaxSessionDuration = nil // which AWS does not show here
 	return &iam.CreateServiceLinkedRoleOutput{Role: &out}, err
+}
+
+var _ api.LinkedRoles = (*Service)(nil)
+
+// LinkedRole opens a session of a service-linked role for the service behind it.
+func (s *Service) LinkedRole(c *api.Call, roleARN, session string) (api.Caller, error) {
+	r, err := s.Role(c.Tx, roleARN)
+	if err != nil {
+		return api.Caller{}, err
+	}
+	if !r.Linked {
+		return api.Caller{}, store.ErrNotFound
+	}
+	return api.Caller{
+		Principal: access.Principal{
+			Type: access.RoleSession, Partition: c.Partition, Account: c.Account,
+			ARN:    "arn:" + c.Partition + ":sts::" + c.Account + ":assumed-role/" + r.Name + "/" + session,
+			UserID: r.ID + ":" + session, Name: session, RoleARN: r.ARN, RoleID: r.ID, ServiceLinked: true,
+		},
+		IssuedAt: c.Now, Expires: c.Now.Add(r.MaxSession),
+	}, nil
 }
 
 type linkedTrust struct {

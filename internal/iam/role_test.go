@@ -2,6 +2,7 @@ package iam_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -173,6 +174,34 @@ func TestServiceLinkedRoles(t *testing.T) {
 		t.Errorf("status = %s", got)
 	}
 	w.fails("GetRole", &awsiam.GetRoleInput{RoleName: &name}, "NoSuchEntity", "The role with name "+name+" cannot be found.")
+}
+
+func TestServiceActsAsItsLinkedRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made := must[awsiam.CreateServiceLinkedRoleOutput](w, "CreateServiceLinkedRole", &awsiam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("autoscaling.amazonaws.com")}).Role
+	must[awsiam.CreateRoleOutput](w, "CreateRole", &awsiam.CreateRoleInput{RoleName: aws.String("app"), AssumeRolePolicyDocument: aws.String(trustEC2)})
+	w.view(func(tx store.Tx) error {
+		c := w.call(rootCaller(account), "CreateAutoScalingGroup")
+		c.Tx = tx
+		got, err := w.iam.LinkedRole(c, *made.Arn, "AutoScaling")
+		if err != nil {
+			return err
+		}
+		if p := got.Principal; p.ARN != "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling" || p.UserID != *made.RoleId+":AutoScaling" || !p.ServiceLinked {
+			t.Errorf("principal = %+v", p)
+		}
+		policies, err := w.iam.Identity(tx, &got)
+		if err != nil || len(policies.Identity) != 1 {
+			t.Errorf("policies = %v, %v", policies.Identity, err)
+		}
+		for _, arn := range []string{"arn:aws:iam::123456789012:role/app", *made.Arn + "_blue"} {
+			if _, err := w.iam.LinkedRole(c, arn, "AutoScaling"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: %v, want %v", arn, err, store.ErrNotFound)
+			}
+		}
+		return nil
+	})
 }
 
 func TestEveryServiceLinkedRoleHasItsPolicy(t *testing.T) {
