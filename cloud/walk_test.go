@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -85,10 +86,14 @@ func askAsNobody(c *Cloud, op *operation, user access.Principal, given inputs) e
 // tell what is asked for.
 type inputs map[string]any
 
-// fill sets the members that have a value of their type.
+// fill sets the members that have a value of their type, and names to a name.
 func (given inputs) fill(in reflect.Value) {
 	for i := range in.NumField() {
-		value, ok := given[in.Type().Field(i).Name]
+		member := in.Type().Field(i).Name
+		value, ok := given[member]
+		if !ok && strings.HasSuffix(member, "Name") {
+			value, ok = "x", true
+		}
 		if !ok {
 			continue
 		}
@@ -113,7 +118,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 	asRoot[kms.CreateAliasOutput](t, c, "kms", "CreateAlias", &kms.CreateAliasInput{AliasName: aws.String("alias/x"), TargetKeyId: key.KeyId})
 	role := asRoot[iam.CreateRoleOutput](t, c, "iam", "CreateRole", &iam.CreateRoleInput{
 		RoleName:                 aws.String("x"),
-		AssumeRolePolicyDocument: aws.String(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}`),
+		AssumeRolePolicyDocument: aws.String(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com", "AWS": "123456789012"}, "Action": "sts:AssumeRole"}}`),
 	}).Role
 	grant := asRoot[kms.CreateGrantOutput](t, c, "kms", "CreateGrant", &kms.CreateGrantInput{
 		KeyId: key.KeyId, GranteePrincipal: role.Arn, Operations: []kmstypes.GrantOperation{kmstypes.GrantOperationDecrypt},
@@ -122,8 +127,12 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"KeyId": *key.KeyId, "TargetKeyId": *key.KeyId, "DestinationKeyId": *key.KeyId, "CiphertextBlob": blob,
 		"AliasName": "alias/x", "GranteePrincipal": user.ARN, "Operations": "Decrypt", "NumberOfBytes": int32(32),
 		"GrantId": *grant.GrantId, "RoleArn": *role.Arn, "RoleSessionName": "session",
-		"InstanceIds": "i-0123456789abcdef0", "Resources": "i-0123456789abcdef0", "ImageId": "ami-0123456789abcdef0",
-		"MinCount": int32(1), "MaxCount": int32(1),
+		"InstanceIds": "i-0123456789abcdef0", "InstanceId": "i-0123456789abcdef0", "Resources": "i-0123456789abcdef0",
+		"VolumeId": "vol-0123456789abcdef0", "ImageId": "ami-0123456789abcdef0", "SourceImageId": "ami-0123456789abcdef0",
+		"SnapshotId": "snap-0123456789abcdef0", "SourceSnapshotId": "snap-0123456789abcdef0", "SourceRegion": "us-east-1",
+		"InstanceSpecification": &ec2types.InstanceSpecification{InstanceId: aws.String("i-0123456789abcdef0")},
+		"Name":                  "x", "MinCount": int32(1), "MaxCount": int32(1),
+		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN,
 	}
 }
 

@@ -154,9 +154,7 @@ func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*
 func (s *Service) networkOperations() []api.Operation {
 	return slices.Concat(s.groupOperations(), []api.Operation{
 		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
-		api.Op("CreateDefaultVpc", func(c *api.Call, _ *ec2.CreateDefaultVpcInput) ([]api.Need, error) {
-			return []api.Need{need(c, "CreateDefaultVpc", types.ResourceTypeVpc, "*")}, nil
-		}, s.createDefaultVpc),
+		api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
 		api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),
 		api.Read("DescribeInternetGateways", anywhere[ec2.DescribeInternetGatewaysInput]("DescribeInternetGateways"), s.describeInternetGateways),
 		api.Read("DescribeRouteTables", anywhere[ec2.DescribeRouteTablesInput]("DescribeRouteTables"), s.describeRouteTables),

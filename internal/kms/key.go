@@ -56,11 +56,12 @@ func (s *Service) keyOperations() []api.Operation {
 	}
 }
 
-// anywhere authorizes an action that has no resource.
+// anywhere authorizes an action that has no resource. Such an action knows
+// neither kms:CallerAccount nor kms:ViaService (KMS guide, "AWS KMS condition
+// keys").
 func anywhere[In any](action string, fill func(*api.Call, *In, *access.Context)) api.Authorize[In] {
 	return func(c *api.Call, in *In) ([]api.Need, error) {
 		n := api.Need{Action: "kms:" + action, Resource: "*"}
-		setCaller(c, &n.Context)
 		if fill != nil {
 			fill(c, in, &n.Context)
 		}

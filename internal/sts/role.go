@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -83,10 +82,6 @@ func (s *Service) assumeRoleNeeds(c *api.Call, in *sts.AssumeRoleInput) ([]api.N
 func assumeContext(c *api.Call, in *sts.AssumeRoleInput, r Role) access.Context {
 	var k access.Context
 	k.Set("sts:RoleSessionName", aws.ToString(in.RoleSessionName))
-	k.Set("sts:DurationSeconds", strconv.Itoa(int(aws.ToInt32(in.DurationSeconds))))
-	if in.DurationSeconds == nil {
-		k.Set("sts:DurationSeconds", strconv.Itoa(int(roleDefault.Seconds())))
-	}
 	if in.ExternalId != nil {
 		k.Set("sts:ExternalId", *in.ExternalId)
 	}

@@ -86,7 +86,7 @@ func TestAssumeRoleNeeds(t *testing.T) {
 		t.Errorf("actions (-want +got):\n%s", d)
 	}
 	want := map[string]string{
-		"sts:rolesessionname": "session", "sts:externalid": "x1", "sts:sourceidentity": "me", "sts:durationseconds": "1800",
+		"sts:rolesessionname": "session", "sts:externalid": "x1", "sts:sourceidentity": "me",
 		"sts:transitivetagkeys": "k", "aws:requesttag/k": "v", "aws:tagkeys": "k", "iam:resourcetag/stage": "test", "aws:resourcetag/stage": "test",
 	}
 	got := map[string]string{}
