@@ -11,30 +11,32 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keyturn/keyturn/test/server"
 )
 
 const region = "eu-west-1"
 
 // person is somebody at a shell, with credentials.
 type person struct {
-	s   *server
+	s   *running
 	env []string
 }
 
 // person gives a shell whose "aws" speaks to the server. Older CLIs do not know
 // AWS_ENDPOINT_URL, so the endpoint is an argument that a wrapper adds: the
 // commands stay as the article has them.
-func (s *server) person(credentials ...string) *person {
+func (s *running) person(credentials ...string) *person {
 	s.t.Helper()
 	home := s.t.TempDir()
-	wrapper := "#!/bin/sh\nexec " + aws + " --endpoint-url " + s.url + ` "$@"` + "\n"
+	wrapper := "#!/bin/sh\nexec " + aws + " --endpoint-url " + s.URL + ` "$@"` + "\n"
 	if err := os.WriteFile(filepath.Join(home, "aws"), []byte(wrapper), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
 	env := []string{
-		"PATH=" + home + ":" + filepath.Dir(program) + ":/usr/bin:/bin", "HOME=" + home,
+		"PATH=" + home + ":" + filepath.Dir(server.Program) + ":/usr/bin:/bin", "HOME=" + home,
 		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ENDPOINT_URL=" + s.url, "LC_ALL=C.UTF-8", "COLUMNS=200",
+		"AWS_ENDPOINT_URL=" + s.URL, "LC_ALL=C.UTF-8", "COLUMNS=200",
 	}
 	return &person{s: s, env: append(env, credentials...)}
 }
@@ -150,7 +152,7 @@ func (p *person) starts(id, end string, seen *person) {
 func (p *person) await(id, want string) {
 	p.s.t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		p.s.advance(time.Second)
+		p.s.Advance(time.Second)
 		state := p.does("aws ec2 describe-instances --instance-ids " + id + " --query 'Reservations[0].Instances[0].State.Name' --output text")
 		switch state {
 		case want:

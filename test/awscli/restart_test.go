@@ -29,7 +29,7 @@ func TestRestart(t *testing.T) {
 	root.user("test")
 	root.allow("test", "start", articlePolicy(key))
 	blob := root.does("aws kms encrypt --key-id " + key + " --plaintext aGVsbG8= --query CiphertextBlob --output text")
-	s.stop(syscall.SIGTERM)
+	s.Stop(syscall.SIGTERM)
 
 	root = serve(t, dir).root()
 	root.wantVolumes(id, key)
@@ -74,7 +74,7 @@ func TestKill(t *testing.T) {
 			})
 		}
 		time.Sleep(time.Duration(100+60*round) * time.Millisecond)
-		s.stop(syscall.SIGKILL)
+		s.Stop(syscall.SIGKILL)
 		cancel()
 		writing.Wait()
 	}
@@ -102,11 +102,11 @@ func TestKill(t *testing.T) {
 
 // config is the root user's for SDK clients that do not try twice: what is
 // counted is what one request acknowledged.
-func (s *server) config() awssdk.Config {
+func (s *running) config() awssdk.Config {
 	s.t.Helper()
 	keys := strings.Fields(s.root().does("aws configure get aws_access_key_id && aws configure get aws_secret_access_key"))
 	return awssdk.Config{
-		Region: region, BaseEndpoint: &s.url, RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(keys[0], keys[1], ""),
 	}
 }

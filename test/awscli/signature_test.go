@@ -70,7 +70,7 @@ func TestSpoiledRequests(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request{signed: honest, sent: honest, secret: keys[1], region: region, when: time.Now()}
 			c.spoil(&r)
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/", strings.NewReader(r.sent))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/", strings.NewReader(r.sent))
 			if err != nil {
 				t.Fatal(err)
 			}
