@@ -5,6 +5,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,7 +49,7 @@ func build(m *testing.M, needs []string) (int, error) {
 	defer os.RemoveAll(dir)
 	Program = filepath.Join(dir, "keyturn")
 	args := append([]string{"build", "-o", Program}, strings.Fields(os.Getenv("KEYTURN_BUILDFLAGS"))...)
-	if out, err := exec.Command("go", append(args, "github.com/keyturn/keyturn/cmd/keyturn")...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(context.Background(), "go", append(args, "github.com/keyturn/keyturn/cmd/keyturn")...).CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return m.Run(), nil
@@ -71,7 +72,8 @@ var endpoint = regexp.MustCompile(`AWS_ENDPOINT_URL=(\S+)`)
 func Start(t *testing.T, dir string) *Server {
 	t.Helper()
 	s := &Server{Dir: dir, t: t, errors: new(lockedBuffer), done: make(chan error, 1)}
-	s.cmd = exec.Command(Program, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--testing")
+	// The test's context ends before its cleanup, which stops the server.
+	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), Program, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--testing")
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	s.cmd.Stderr = s.errors
 	out, err := s.cmd.StdoutPipe()
