@@ -1,0 +1,108 @@
+//go:build awscli
+
+package awscli
+
+import (
+	"strings"
+	"testing"
+)
+
+// line is one command of a walk: what is typed, and what is printed.
+type line struct {
+	// typed may keep its output for later lines: "id=$(aws …)".
+	typed string
+	want  string
+}
+
+// walks go through the services one after the other, each on its own server,
+// with commands as people type them.
+var walks = []struct {
+	service string
+	lines   []line
+}{
+	{"iam", []line{
+		{"aws iam create-user --user-name person --path /team/ --tags Key=team,Value=example --query User.Arn --output text", "arn:aws:iam::123456789012:user/team/person"},
+		{"aws iam create-group --group-name readers --query Group.Arn --output text", "arn:aws:iam::123456789012:group/readers"},
+		{"aws iam attach-group-policy --group-name readers --policy-arn arn:aws:iam::aws:policy/ReadOnlyAccess", ""},
+		{"aws iam add-user-to-group --group-name readers --user-name person", ""},
+		{"aws iam list-groups-for-user --user-name person --query 'Groups[].GroupName' --output text", "readers"},
+		{`aws iam create-policy --policy-name start --policy-document '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:StartInstances","Resource":"*"}}' --query Policy.Arn --output text`, "arn:aws:iam::123456789012:policy/start"},
+		{"aws iam attach-user-policy --user-name person --policy-arn arn:aws:iam::123456789012:policy/start", ""},
+		{"aws iam put-user-permissions-boundary --user-name person --permissions-boundary arn:aws:iam::aws:policy/PowerUserAccess", ""},
+		{"aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::123456789012:user/team/person --action-names ec2:StartInstances iam:CreateUser --query 'EvaluationResults[].[EvalActionName,EvalDecision]' --output text", "ec2:StartInstances\tallowed\niam:CreateUser\timplicitDeny"},
+		{"aws iam list-entities-for-policy --policy-arn arn:aws:iam::123456789012:policy/start --query 'PolicyUsers[].UserName' --output text", "person"},
+		{"aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com --custom-suffix example --query Role.RoleName --output text", "AWSServiceRoleForAutoScaling_example"},
+		{"aws iam list-roles --path-prefix /aws-service-role/ --query 'Roles[].Path' --output text", "/aws-service-role/autoscaling.amazonaws.com/"},
+		{"aws iam delete-user --user-name person 2>&1 | grep -o DeleteConflict", "DeleteConflict"},
+		{"aws iam detach-user-policy --user-name person --policy-arn arn:aws:iam::123456789012:policy/start && aws iam remove-user-from-group --group-name readers --user-name person && aws iam delete-user --user-name person", ""},
+		{"aws iam get-user --user-name person 2>&1 | grep -o NoSuchEntity", "NoSuchEntity"},
+	}},
+	{"sts", []line{
+		{"aws sts get-caller-identity --query Arn --output text", "arn:aws:iam::123456789012:root"},
+		{`aws iam create-role --role-name shift --assume-role-policy-document '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":["sts:AssumeRole","sts:TagSession"]}}' --query Role.Arn --output text`, "arn:aws:iam::123456789012:role/shift"},
+		{`aws iam create-user --user-name person > /dev/null && aws iam put-user-policy --user-name person --policy-name assume --policy-document '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}'`, ""},
+		{"key=$(aws iam create-access-key --user-name person --query 'AccessKey.[AccessKeyId,SecretAccessKey]' --output text); set -- $key; unset AWS_SHARED_CREDENTIALS_FILE; export AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=$2", ""},
+		{"aws sts get-caller-identity --query Arn --output text", "arn:aws:iam::123456789012:user/person"},
+		{"session=$(aws sts assume-role --role-arn arn:aws:iam::123456789012:role/shift --role-session-name night --tags Key=team,Value=example --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text); set -- $session; export AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=$2 AWS_SESSION_TOKEN=$3", ""},
+		{"aws sts get-caller-identity --query Arn --output text", "arn:aws:sts::123456789012:assumed-role/shift/night"},
+		{"aws ec2 describe-instances 2>&1 | grep -o UnauthorizedOperation", "UnauthorizedOperation"},
+	}},
+	{"kms", []line{
+		{"key=$(aws kms create-key --description walk --tags TagKey=team,TagValue=example --query KeyMetadata.KeyId --output text)", ""},
+		{"aws kms create-alias --alias-name alias/walk --target-key-id $key", ""},
+		{"aws kms list-aliases --key-id $key --query 'Aliases[].AliasName' --output text", "alias/walk"},
+		{"printf secret > clear && aws kms encrypt --key-id alias/walk --plaintext fileb://clear --encryption-context a=b --query CiphertextBlob --output text | base64 -d > sealed", ""},
+		{"aws kms decrypt --ciphertext-blob fileb://sealed --encryption-context a=b --query Plaintext --output text | base64 -d", "secret"},
+		{"aws kms decrypt --ciphertext-blob fileb://sealed 2>&1 | grep -o InvalidCiphertextException", "InvalidCiphertextException"},
+		{"aws kms generate-data-key --key-id $key --key-spec AES_256 --query Plaintext --output text | base64 -d | wc -c", "32"},
+		{"aws kms enable-key-rotation --key-id $key && aws kms get-key-rotation-status --key-id $key --query KeyRotationEnabled", "true"},
+		{"grant=$(aws kms create-grant --key-id $key --grantee-principal arn:aws:iam::123456789012:root --operations Decrypt --query GrantId --output text) && aws kms list-grants --key-id $key --query 'length(Grants)'", "1"},
+		{"aws kms revoke-grant --key-id $key --grant-id $grant && aws kms list-grants --key-id $key --query 'length(Grants)'", "0"},
+		{"aws kms disable-key --key-id $key && aws kms encrypt --key-id $key --plaintext fileb://clear 2>&1 | grep -o DisabledException", "DisabledException"},
+		{"aws kms schedule-key-deletion --key-id $key --pending-window-in-days 7 --query KeyState --output text", "PendingDeletion"},
+		{"aws kms cancel-key-deletion --key-id $key > /dev/null && aws kms describe-key --key-id $key --query KeyMetadata.KeyState --output text", "Disabled"},
+	}},
+	{"ec2", []line{
+		{"image=$(aws ec2 describe-images --owners amazon --filters 'Name=name,Values=al2023-ami-2023.*-x86_64' --query 'Images[0].ImageId' --output text)", ""},
+		{"aws ec2 create-key-pair --key-name walk --key-type ed25519 --query KeyMaterial --output text | head -1", "-----BEGIN OPENSSH PRIVATE KEY-----"},
+		{"group=$(aws ec2 create-security-group --group-name walk --description walk --query GroupId --output text) && aws ec2 authorize-security-group-ingress --group-id $group --protocol tcp --port 22 --cidr 203.0.113.0/24 --query Return", "true"},
+		{"aws ec2 run-instances --dry-run --image-id $image --instance-type t3.micro 2>&1 | grep -o DryRunOperation", "DryRunOperation"},
+		{"id=$(aws ec2 run-instances --image-id $image --instance-type t3.micro --key-name walk --security-group-ids $group --tag-specifications 'ResourceType=instance,Tags=[{Key=Name,Value=walk}]' --query 'Instances[0].InstanceId' --output text) && aws ec2 wait instance-running --instance-ids $id", ""},
+		{"aws ec2 describe-instances --filters Name=tag:Name,Values=walk --query 'Reservations[].Instances[].State.Name' --output text", "running"},
+		{"volume=$(aws ec2 create-volume --availability-zone eu-west-1a --size 1 --encrypted --query VolumeId --output text) && aws ec2 wait volume-available --volume-ids $volume && aws ec2 describe-volumes --volume-ids $volume --query 'Volumes[0].Encrypted'", "true"},
+		{"snapshot=$(aws ec2 create-snapshot --volume-id $volume --query SnapshotId --output text) && aws ec2 wait snapshot-completed --snapshot-ids $snapshot && aws ec2 describe-snapshots --snapshot-ids $snapshot --query 'Snapshots[0].VolumeSize'", "1"},
+		{"aws ec2 describe-security-groups --group-ids sg-0123456789abcdef0 2>&1 | grep -o InvalidGroup.NotFound", "InvalidGroup.NotFound"},
+		{"aws ec2 terminate-instances --instance-ids $id --query 'TerminatingInstances[0].CurrentState.Name' --output text", "shutting-down"},
+		{"aws ec2 wait instance-terminated --instance-ids $id && aws ec2 delete-security-group --group-id $group && aws ec2 delete-snapshot --snapshot-id $snapshot && aws ec2 delete-volume --volume-id $volume && aws ec2 delete-key-pair --key-name walk", ""},
+	}},
+	{"cloudtrail", []line{
+		{"aws kms create-key > /dev/null && aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateKey --query 'Events[0].[EventName,EventSource,Username,ReadOnly]' --output text", "CreateKey\tkms.amazonaws.com\troot\tfalse"},
+	}},
+}
+
+// TestWalks types every line in one shell a service, so that what a line keeps
+// is there for the next.
+func TestWalks(t *testing.T) {
+	t.Parallel()
+	for _, walk := range walks {
+		t.Run(walk.service, func(t *testing.T) {
+			t.Parallel()
+			root := serve(t, t.TempDir()).root()
+			var script strings.Builder
+			const mark = "== next line =="
+			for _, l := range walk.lines {
+				script.WriteString(l.typed + "\necho '" + mark + "'\n")
+			}
+			out, errs, code := root.try(script.String())
+			answers := strings.Split(out, mark)
+			for i, l := range walk.lines {
+				if i >= len(answers) {
+					t.Fatalf("the shell ended before %s (%d): %s", l.typed, code, errs)
+				}
+				if got := strings.TrimSpace(answers[i]); got != l.want {
+					t.Errorf("%s\nprints %q, want %q\n%s", l.typed, got, l.want, errs)
+				}
+			}
+		})
+	}
+}
