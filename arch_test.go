@@ -27,31 +27,32 @@ type rule struct {
 const sdk = "github.com/aws/aws-sdk-go-v2"
 
 // services are the packages that hold one AWS service each.
-var services = []string{"internal/cloudtrail", "internal/ec2", "internal/iam", "internal/kms", "internal/sts"}
+var services = []string{"internal/cloudtrail", "internal/ec2", "internal/iam", "internal/kms", "internal/organizations", "internal/sts"}
 
 var rules = map[string]rule{
-	"policy":               {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "the language stands on the standard library alone"},
-	"policy/requestset":    {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "reasoning about documents is pure"},
-	"policy/analyzer":      {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "it examines documents, with the language and the reference"},
-	"policy/serviceref":    {allow: []string{"policy"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "tables, on the standard library alone"},
-	"access":               {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "a decision is pure"},
-	"access/reach":         {allow: []string{"access", "policy", "policy/requestset"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "what is in reach is pure"},
-	"internal/launch":      {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "it states what a launch asks; others ask it"},
-	"internal/store":       {deny: []string{sdk, "net/http"}, why: "rows and records, whatever is in them"},
-	"internal/rootkey":     {deny: []string{sdk, "database/sql"}, why: "the root key lives outside the database"},
-	"internal/api":         {allow: []string{"access", "internal/store", "policy"}, deny: []string{"net/http"}, why: "services and cloud agree on it; it knows neither"},
-	"internal/wire":        {allow: []string{"internal/api", "internal/wire/model", "internal/wire/sigv4"}, deny: []string{"database/sql"}, why: "bytes to types and back"},
-	"internal/cloudtrail":  serviceRule(),
-	"internal/ec2":         serviceRule("internal/launch"),
-	"internal/evaluation":  {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "decisions in the form of AWS's simulator: of the API's and of the command's"},
-	"internal/iam":         serviceRule("internal/evaluation", "internal/iam/managed"),
-	"internal/kms":         serviceRule(),
-	"internal/sts":         serviceRule(),
-	"internal/diagnose":    {allow: []string{"access", "access/reach", "internal/launch", "policy", "policy/requestset"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
-	"internal/simulate":    {allow: []string{"access", "internal/diagnose", "internal/evaluation", "internal/launch", "policy", "policy/serviceref"}, deny: []string{"database/sql"}, why: "requests that are described, decided; it reads accounts with the doctor's readers"},
-	"internal/wire/model":  {why: "tables"},
-	"internal/wire/sigv4":  {deny: []string{"database/sql"}, why: "signatures only"},
-	"internal/iam/managed": {why: "tables"},
+	"policy":                 {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "the language stands on the standard library alone"},
+	"policy/requestset":      {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "reasoning about documents is pure"},
+	"policy/analyzer":        {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "it examines documents, with the language and the reference"},
+	"policy/serviceref":      {allow: []string{"policy"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "tables, on the standard library alone"},
+	"access":                 {allow: []string{"policy", "policy/serviceref"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "a decision is pure"},
+	"access/reach":           {allow: []string{"access", "policy", "policy/requestset"}, deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "what is in reach is pure"},
+	"internal/launch":        {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "it states what a launch asks; others ask it"},
+	"internal/store":         {deny: []string{sdk, "net/http"}, why: "rows and records, whatever is in them"},
+	"internal/rootkey":       {deny: []string{sdk, "database/sql"}, why: "the root key lives outside the database"},
+	"internal/api":           {allow: []string{"access", "internal/store", "policy"}, deny: []string{"net/http"}, why: "services and cloud agree on it; it knows neither"},
+	"internal/wire":          {allow: []string{"internal/api", "internal/wire/model", "internal/wire/sigv4"}, deny: []string{"database/sql"}, why: "bytes to types and back"},
+	"internal/cloudtrail":    serviceRule(),
+	"internal/ec2":           serviceRule("internal/launch"),
+	"internal/evaluation":    {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "decisions in the form of AWS's simulator: of the API's and of the command's"},
+	"internal/iam":           serviceRule("internal/evaluation", "internal/iam/managed"),
+	"internal/kms":           serviceRule(),
+	"internal/organizations": serviceRule(),
+	"internal/sts":           serviceRule(),
+	"internal/diagnose":      {allow: []string{"access", "access/reach", "internal/launch", "policy", "policy/requestset"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
+	"internal/simulate":      {allow: []string{"access", "internal/diagnose", "internal/evaluation", "internal/launch", "policy", "policy/serviceref"}, deny: []string{"database/sql"}, why: "requests that are described, decided; it reads accounts with the doctor's readers"},
+	"internal/wire/model":    {why: "tables"},
+	"internal/wire/sigv4":    {deny: []string{"database/sql"}, why: "signatures only"},
+	"internal/iam/managed":   {why: "tables"},
 }
 
 func serviceRule(more ...string) rule {

@@ -3,6 +3,7 @@ package cloud
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keyturn/keyturn/access"
@@ -30,7 +31,11 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 	}
 	global := globalContext(call)
 	for _, n := range needs {
-		d := access.Decide(request(call, n, global), bearing(policies, n))
+		r, p := request(call, n, global), bearing(policies, n)
+		if err := c.control(call, &r, &p); err != nil {
+			return err
+		}
+		d := access.Decide(r, p)
 		if !d.Allowed() {
 			return c.denied(call, op, d)
 		}
@@ -38,11 +43,16 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 	return nil
 }
 
-// policies gathers what belongs to the caller. A principal that is gone is
-// nobody: its credentials are refused, whatever a resource's policy says.
+// policies gathers what belongs to the caller. A principal that is gone, or of an
+// account that was closed, is nobody: its credentials are refused, whatever a
+// resource's policy says.
 func (c *Cloud) policies(call *api.Call, op *operation) (access.Policies, error) {
+	place, err := c.membership(call, call.Caller.Principal.Account)
+	if err != nil {
+		return access.Policies{}, err
+	}
 	p, err := c.iam.Identity(call.Tx, &call.Caller)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || place != nil && place.Suspended {
 		return access.Policies{}, authError(op.wire.Service(), errUnknownKey)
 	}
 	return p, err
@@ -69,6 +79,48 @@ func request(call *api.Call, n api.Need, global access.Context) access.Request {
 		Principal: call.Caller.Principal, Action: n.Action, Resource: n.Resource,
 		ResourceAccount: owner, Context: context,
 	}
+}
+
+// control adds what organizations have to say: the SCPs of the caller's account,
+// the RCPs of the resource's, and the condition keys that tell both places.
+func (c *Cloud) control(call *api.Call, r *access.Request, p *access.Policies) error {
+	place, err := c.membership(call, r.Principal.Account)
+	if err != nil {
+		return err
+	}
+	if place != nil {
+		p.ServiceControl, p.ManagementAccount = place.ServiceControl, place.ManagementAccount
+		r.Context.Set("aws:PrincipalOrgID", place.Organization)
+		r.Context.Set("aws:PrincipalOrgPaths", place.Path)
+	}
+	if r.ResourceAccount != r.Principal.Account {
+		if place, err = c.membership(call, r.ResourceAccount); err != nil {
+			return err
+		}
+	}
+	if place == nil {
+		return nil
+	}
+	r.Context.Set("aws:ResourceOrgID", place.Organization)
+	r.Context.Set("aws:ResourceOrgPaths", place.Path)
+	if resourceControlled(r.Action) && place.ManagementAccount != r.ResourceAccount {
+		p.ResourceControl = place.ResourceControl
+	}
+	return nil
+}
+
+func (c *Cloud) membership(call *api.Call, account string) (*api.Membership, error) {
+	if account == "" {
+		return nil, nil
+	}
+	return c.organizations.Membership(call.Tx, account)
+}
+
+// resourceControlled reports whether RCPs reach an action. Of the services here
+// KMS and STS support them (Organizations guide, "Resource control policies",
+// list of services).
+func resourceControlled(action string) bool {
+	return strings.HasPrefix(action, "kms:") || strings.HasPrefix(action, "sts:")
 }
 
 // globalContext gives the condition keys that come from the request itself

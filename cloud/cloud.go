@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/iam"
+	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/store"
 	"github.com/keyturn/keyturn/internal/sts"
 	"github.com/keyturn/keyturn/internal/wire"
@@ -27,8 +28,9 @@ type Cloud struct {
 	operations map[string]map[string]*operation
 	tasks      map[string]task
 
-	iam *iam.Service
-	sts *sts.Service
+	iam           *iam.Service
+	sts           *sts.Service
+	organizations *organizations.Service
 
 	keys *sigv4.KeyCache
 	uses *uses

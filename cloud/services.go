@@ -16,17 +16,19 @@ import (
 	"github.com/keyturn/keyturn/internal/ec2"
 	"github.com/keyturn/keyturn/internal/iam"
 	"github.com/keyturn/keyturn/internal/kms"
+	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/rootkey"
 	"github.com/keyturn/keyturn/internal/store"
 	"github.com/keyturn/keyturn/internal/sts"
 )
 
-// What the door asks of IAM and STS, and EC2 of IAM.
+// What the door asks of IAM, STS and Organizations, and EC2 of IAM.
 var (
 	_ api.Credentials      = (*iam.Service)(nil)
 	_ api.Identities       = (*iam.Service)(nil)
 	_ api.InstanceProfiles = (*iam.Service)(nil)
 	_ api.Sessions         = (*sts.Service)(nil)
+	_ api.Organizations    = (*organizations.Service)(nil)
 )
 
 // open opens the store and the root key, makes the services and sees that the
@@ -43,10 +45,11 @@ func (c *Cloud) open() error {
 	}
 	c.iam = iam.New(root)
 	c.sts = sts.New(root, c.iam)
+	c.organizations = organizations.New(c.iam)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	for _, s := range []api.Service{
-		c.iam, c.sts, cloudtrail.New(),
+		c.iam, c.sts, c.organizations, cloudtrail.New(),
 		kms.New(root, kms.CheckPrincipals(c.iam)),
 		ec2.New().WithProfiles(c.iam),
 	} {

@@ -14,6 +14,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -29,6 +30,7 @@ type clients struct {
 	kms   *kms.Client
 	ec2   *ec2.Client
 	trail *cloudtrail.Client
+	org   *organizations.Client
 }
 
 // stage is a cloud behind a server, with its root user's clients.
@@ -71,6 +73,7 @@ func (s *stage) in(region, id, secret, token string) clients {
 	return clients{
 		iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		ec2: ec2.NewFromConfig(cfg), trail: cloudtrail.NewFromConfig(cfg),
+		org: organizations.NewFromConfig(cfg),
 	}
 }
 

@@ -64,6 +64,36 @@ type LinkedRoles interface {
 	LinkedRole(c *Call, roleARN, session string) (Caller, error)
 }
 
+// AccountRoles makes the role through which a new account is reached. IAM
+// implements it.
+type AccountRoles interface {
+	// CreateAccountRole makes a role with AdministratorAccess in an account that
+	// has just come into being; the principals of the trusted account may assume
+	// it (Organizations guide, "Accessing member accounts in an organization").
+	CreateAccountRole(c *Call, account, name, trusted string) error
+}
+
+// Organizations tells where an account stands. Package organizations implements it.
+type Organizations interface {
+	// Membership returns nil for an account that is in no organization. What it
+	// returns is shared and must not be changed.
+	Membership(tx store.Tx, account string) (*Membership, error)
+}
+
+// Membership is an account's place in an organization.
+type Membership struct {
+	Organization      string // "o-exampleorgid"
+	ManagementAccount string
+	// Path is the value of aws:PrincipalOrgPaths: "o-…/r-…/ou-…/".
+	Path string
+	// Suspended: the account was closed, and nobody in it can do anything.
+	Suspended bool
+	// ServiceControl and ResourceControl are the SCPs and RCPs that bear on the
+	// account, a list for each level from the root down to it; nil where the
+	// organization has not enabled them.
+	ServiceControl, ResourceControl [][]access.Document
+}
+
 // ErrInvalidToken is returned for a session token that is not ours, was
 // changed, or belongs to another access key.
 var ErrInvalidToken = errors.New("api: invalid session token")

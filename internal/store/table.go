@@ -49,6 +49,12 @@ func (t *Table[T]) Get(tx Tx, s Scope, id string) (T, error) {
 	return v, nil
 }
 
+// Raw returns the row of an id as it is encoded, for caches that are addressed by
+// content, or ErrNotFound. It must not be changed.
+func (t *Table[T]) Raw(tx Tx, s Scope, id string) ([]byte, error) {
+	return tx.Get(Key(s.Account, s.Region, t.kind, id))
+}
+
 // Put writes a row and its index entries.
 func (t *Table[T]) Put(tx Tx, s Scope, id string, v T) error {
 	if len(t.indexes) > 0 {
