@@ -108,8 +108,25 @@ func (p *passage) Invoke(call *api.Call, service, name string, in any) (any, err
 	}
 	inner := *call
 	inner.Service, inner.Operation = service, name
-	inner.DryRun = false
-	return p.pass(&inner, op, in)
+	inner.DryRun = dryRun(op, in)
+	if op.Reads() {
+		return p.pass(&inner, op, in)
+	}
+	// The outer call may go on after a refusal, so an inner call that fails must
+	// leave as little behind as one from outside.
+	undo := call.Tx.Savepoint()
+	out, err := p.pass(&inner, op, in)
+	if err == nil && !inner.DryRun {
+		return out, nil
+	}
+	if inner.DryRun && (err == nil || errors.Is(err, api.ErrDryRun)) {
+		err = dryRunDone(op)
+		p.events[len(p.events)-1].fail(err)
+	}
+	if failed := undo(); failed != nil {
+		return nil, failed
+	}
+	return nil, err
 }
 
 // Schedule keeps a task for later in the call's transaction.

@@ -68,6 +68,10 @@ type Tx interface {
 	// is empty). It sees the transaction's own writes. Rows put or deleted
 	// while it runs may or may not be seen.
 	Scan(prefix, from string) iter.Seq2[Row, error]
+	// Savepoint remembers the rows as they are. The function it returns takes
+	// back what was put and deleted since, so that a transaction can go on after
+	// a part of it has failed. Records stay.
+	Savepoint() (undo func() error)
 	// Append adds a record to a stream. Records with the same stream, time and
 	// id are one record: appending again replaces it.
 	Append(stream string, r Record) error

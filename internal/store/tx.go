@@ -79,6 +79,22 @@ func (tx *rowTx) Delete(key string) error {
 	return nil
 }
 
+// Savepoint implements Tx. What was touched since stays so: telling of a change
+// that was taken back costs a watcher a look, no more.
+func (tx *rowTx) Savepoint() (undo func() error) {
+	if tx.may(true) != nil {
+		return func() error { return nil } // nothing can change
+	}
+	saved := tx.rows.Copy()
+	return func() error {
+		if err := tx.may(true); err != nil {
+			return err
+		}
+		*tx.rows = *saved.Copy()
+		return nil
+	}
+}
+
 // Scan implements Tx.
 func (tx *rowTx) Scan(prefix, from string) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {

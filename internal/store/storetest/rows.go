@@ -233,3 +233,33 @@ func testEnded(t *testing.T, e Engine) {
 		t.Errorf("a row came from a transaction that had ended: %q", got)
 	}
 }
+
+func testSavepoint(t *testing.T, e Engine) {
+	s := open(t, e)
+	put(t, s, "changed", "1", "deleted", "1")
+	update(t, s, func(tx store.Tx) error {
+		if err := tx.Put("before", []byte("kept")); err != nil {
+			return err
+		}
+		undo := tx.Savepoint()
+		if err := errors.Join(tx.Put("changed", []byte("2")), tx.Delete("deleted"), tx.Put("made", nil)); err != nil {
+			return err
+		}
+		if err := undo(); err != nil {
+			return err
+		}
+		if got := get(t, tx, "changed"); got != "1" {
+			t.Errorf("what was taken back is %q in its transaction", got)
+		}
+		return tx.Put("after", []byte("kept"))
+	})
+	if e.Reopen != nil {
+		s = e.Reopen(t, s)
+		defer closeStore(t, s)
+	}
+	for key, want := range map[string]string{"changed": "1", "deleted": "1", "made": "(none)", "before": "kept", "after": "kept"} {
+		if got := viewed(t, s, key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ func Run(t *testing.T, e Engine) {
 		{"a scan is in the order of the keys' bytes", testScan},
 		{"a scan sees the transaction's own writes", testScanOwnWrites},
 		{"rows may change under a scan", testScanChanges},
+		{"a part of a transaction is taken back", testSavepoint},
 		{"an error leaves nothing behind", testRollback},
 		{"a panic leaves nothing behind, nor the store locked", testPanic},
 		{"View cannot write", testReadOnly},

@@ -1,0 +1,30 @@
+package api
+
+import "time"
+
+// Compute is what Auto Scaling sees of EC2 without asking it through its API:
+// at AWS, too, health checks and the look at a group's subnets leave no event.
+// What changes something goes through the door. EC2 implements it.
+type Compute interface {
+	// Instance returns one of the account's instances, or store.ErrNotFound.
+	Instance(c *Call, id string) (Instance, error)
+	// Subnet returns one of the account's subnets, or store.ErrNotFound.
+	Subnet(c *Call, id string) (Subnet, error)
+	// Zones are the region's Availability Zones, ids by name.
+	Zones(c *Call) map[string]string
+	// Label sets tags of AWS's own on an instance, such as
+	// aws:autoscaling:groupName, which no request can set.
+	Label(c *Call, instance string, tags map[string]string) error
+}
+
+// Instance is what Auto Scaling needs to know of one.
+type Instance struct {
+	ID, State string // "running"
+	// Reason is StateReason's message; empty if there is none.
+	Reason                    string
+	Zone, Subnet, Type, Image string
+	Launched                  time.Time
+}
+
+// Subnet is what Auto Scaling needs to know of one.
+type Subnet struct{ ID, Zone, VPC string }
