@@ -27,7 +27,7 @@ type rule struct {
 const sdk = "github.com/aws/aws-sdk-go-v2"
 
 // services are the packages that hold one AWS service each.
-var services = []string{"internal/cloudtrail", "internal/ec2", "internal/iam", "internal/kms", "internal/organizations", "internal/sts"}
+var services = []string{"internal/autoscaling", "internal/cloudtrail", "internal/ec2", "internal/iam", "internal/kms", "internal/organizations", "internal/sts"}
 
 var rules = map[string]rule{
 	"policy":                 {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "the language stands on the standard library alone"},
@@ -41,6 +41,7 @@ var rules = map[string]rule{
 	"internal/rootkey":       {deny: []string{sdk, "database/sql"}, why: "the root key lives outside the database"},
 	"internal/api":           {allow: []string{"access", "internal/store", "policy"}, deny: []string{"net/http"}, why: "services and cloud agree on it; it knows neither"},
 	"internal/wire":          {allow: []string{"internal/api", "internal/wire/model", "internal/wire/sigv4"}, deny: []string{"database/sql"}, why: "bytes to types and back"},
+	"internal/autoscaling":   serviceRule(),
 	"internal/cloudtrail":    serviceRule(),
 	"internal/ec2":           serviceRule("internal/launch"),
 	"internal/evaluation":    {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "decisions in the form of AWS's simulator: of the API's and of the command's"},

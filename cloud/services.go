@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/autoscaling"
 	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/ec2"
 	"github.com/keyturn/keyturn/internal/iam"
@@ -48,10 +49,11 @@ func (c *Cloud) open() error {
 	c.organizations = organizations.New(c.iam)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
+	compute := ec2.New().WithProfiles(c.iam)
 	for _, s := range []api.Service{
 		c.iam, c.sts, c.organizations, cloudtrail.New(),
 		kms.New(root, kms.CheckPrincipals(c.iam)),
-		ec2.New().WithProfiles(c.iam),
+		compute, autoscaling.New(compute, c.iam, c.iam),
 	} {
 		if err := c.register(s); err != nil {
 			return errors.Join(err, c.store.Close())

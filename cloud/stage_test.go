@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -31,6 +32,8 @@ type clients struct {
 	ec2   *ec2.Client
 	trail *cloudtrail.Client
 	org   *organizations.Client
+
+	scaling *autoscaling.Client
 }
 
 // stage is a cloud behind a server, with its root user's clients.
@@ -73,7 +76,8 @@ func (s *stage) in(region, id, secret, token string) clients {
 	return clients{
 		iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		ec2: ec2.NewFromConfig(cfg), trail: cloudtrail.NewFromConfig(cfg),
-		org: organizations.NewFromConfig(cfg),
+		org:     organizations.NewFromConfig(cfg),
+		scaling: autoscaling.NewFromConfig(cfg),
 	}
 }
 

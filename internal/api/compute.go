@@ -13,7 +13,8 @@ type Compute interface {
 	// Zones are the region's Availability Zones, ids by name.
 	Zones(c *Call) map[string]string
 	// Label sets tags of AWS's own on an instance, such as
-	// aws:autoscaling:groupName, which no request can set.
+	// aws:autoscaling:groupName, which no request can set. An empty value
+	// takes one away.
 	Label(c *Call, instance string, tags map[string]string) error
 }
 

@@ -2,8 +2,6 @@ package ec2
 
 import (
 	"maps"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -42,8 +40,8 @@ func (s *Service) Zones(c *api.Call) map[string]string {
 	return zones
 }
 
-// Label replaces an instance's tags of AWS's own. They are read only for
-// everybody else, and do not count against the quota on tags.
+// Label sets tags of AWS's own on an instance; an empty value takes one away.
+// They are read only for everybody else.
 func (s *Service) Label(c *api.Call, id string, labels map[string]string) error {
 	tags, err := tagsOf(c, id)
 	if err != nil {
@@ -53,11 +51,12 @@ func (s *Service) Label(c *api.Call, id string, labels map[string]string) error 
 	if tags == nil {
 		tags = make(map[string]string)
 	}
-	for _, key := range slices.Collect(maps.Keys(tags)) {
-		if strings.HasPrefix(key, reservedTagMark) {
+	for key, v := range labels {
+		if v == "" {
 			delete(tags, key)
+		} else {
+			tags[key] = v
 		}
 	}
-	maps.Copy(tags, labels)
 	return putTags(c, string(types.ResourceTypeInstance), id, tags)
 }
