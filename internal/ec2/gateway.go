@@ -11,7 +11,8 @@ import (
 
 // internetGateway connects a VPC to the internet.
 type internetGateway struct {
-	ID, VPC string
+	ID  string
+	VPC string // empty while it is attached to none
 }
 
 var gatewayTable = store.NewTable[internetGateway]("ec2.internetgateway")
@@ -26,28 +27,32 @@ var gateways = listing[internetGateway]{
 	id:    func(g internetGateway) string { return g.ID },
 	pages: pageRule{least: 5, most: 1000, ids: "InternetGatewayIds"},
 	filters: filterTable[internetGateway]{
-		"attachment.state":    func(internetGateway) []string { return some("available") },
+		"attachment.state": func(g internetGateway) []string {
+			if g.VPC == "" {
+				return nil
+			}
+			return some("available")
+		},
 		"attachment.vpc-id":   func(g internetGateway) []string { return some(g.VPC) },
 		"internet-gateway-id": func(g internetGateway) []string { return some(g.ID) },
 	},
 }
 
-func putDefaultGateway(c *api.Call, v vpc) error {
-	g := internetGateway{ID: defaultID(c, "igw-", ""), VPC: v.ID}
-	return gatewayTable.Put(c.Tx, c.Scope(), g.ID, g)
-}
-
 func (g internetGateway) describe(c *api.Call, tags map[string]string) types.InternetGateway {
-	return types.InternetGateway{
+	d := types.InternetGateway{
 		InternetGatewayId: aws.String(g.ID), OwnerId: aws.String(c.Account), Tags: answeredTags(describeTags(tags)),
+		Attachments: []types.InternetGatewayAttachment{},
+	}
+	if g.VPC != "" {
 		// An attached gateway says "available", a word that the SDK's enum of
 		// attachment states does not have.
-		Attachments: []types.InternetGatewayAttachment{{VpcId: aws.String(g.VPC), State: "available"}},
+		d.Attachments = append(d.Attachments, types.InternetGatewayAttachment{VpcId: aws.String(g.VPC), State: "available"})
 	}
+	return d
 }
 
 func (s *Service) describeInternetGateways(c *api.Call, in *ec2.DescribeInternetGatewaysInput) (*ec2.DescribeInternetGatewaysOutput, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return nil, err
 	}
 	found, next, err := gateways.owned(c).find(c, query{in.InternetGatewayIds, in.Filters, in.MaxResults, in.NextToken})

@@ -245,7 +245,7 @@ var memberRuleFilters = filterTable[memberRule]{
 }
 
 func (s *Service) describeSecurityGroupRules(c *api.Call, in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return nil, err
 	}
 	pages := pageRule{least: 5, most: 1000, ids: "SecurityGroupRuleIds"}

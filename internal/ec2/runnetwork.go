@@ -129,7 +129,7 @@ func refuseUnbuiltInterface(n types.InstanceNetworkInterfaceSpecification) error
 // subnetFor finds the subnet of a launch: the one that was named, or the
 // default subnet of the zone that was, or of the first.
 func (s *Service) subnetFor(c *api.Call, id *string, placement *types.Placement) (subnet, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return subnet{}, err
 	}
 	zone := ""
@@ -184,7 +184,8 @@ func (s *Service) groupsFor(c *api.Call, r networkRequest, n subnet) ([]groupNam
 		}
 	}
 	if len(found) == 0 {
-		if err := add(s.groupOf(c, nil, aws.String(defaultGroupName))); err != nil {
+		g, _, err := groupByName(c, n.VPC, defaultGroupName)
+		if err := add(g, err); err != nil {
 			return nil, err
 		}
 	}

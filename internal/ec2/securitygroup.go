@@ -43,20 +43,20 @@ var groups = listing[securityGroup]{
 	}),
 }
 
-func putDefaultSecurityGroup(c *api.Call, v vpc) error {
+func putDefaultSecurityGroup(c *api.Call, v vpc, id partID) error {
 	g := securityGroup{
-		ID: defaultID(c, "sg-", defaultGroupName), Name: defaultGroupName, Description: "default VPC security group", VPC: v.ID,
+		ID: id("sg-", defaultGroupName), Name: defaultGroupName, Description: "default VPC security group", VPC: v.ID,
 	}
 	g.Rules = []groupRule{
-		{ID: defaultID(c, "sgr-", "ingress"), Protocol: allProtocols, Group: g.ID, GroupOwner: c.Account},
-		{ID: defaultID(c, "sgr-", "egress"), Egress: true, Protocol: allProtocols, CIDR: "0.0.0.0/0"},
+		{ID: id("sgr-", "ingress"), Protocol: allProtocols, Group: g.ID, GroupOwner: c.Account},
+		{ID: id("sgr-", "egress"), Egress: true, Protocol: allProtocols, CIDR: "0.0.0.0/0"},
 	}
 	return groupTable.Put(c.Tx, c.Scope(), g.ID, g)
 }
 
 // groupByName returns a VPC's group of a name.
-func groupByName(c *api.Call, v vpc, name string) (securityGroup, bool, error) {
-	for g, err := range groupTable.Find(c.Tx, c.Scope(), "name", v.ID+" "+name) {
+func groupByName(c *api.Call, vpcID, name string) (securityGroup, bool, error) {
+	for g, err := range groupTable.Find(c.Tx, c.Scope(), "name", vpcID+" "+name) {
 		return g, err == nil, err
 	}
 	return securityGroup{}, false, nil
@@ -64,15 +64,18 @@ func groupByName(c *api.Call, v vpc, name string) (securityGroup, bool, error) {
 
 // groupOf resolves a request's group, given by id, or by name in the default VPC.
 func (s *Service) groupOf(c *api.Call, id, name *string) (securityGroup, error) {
-	v, err := s.defaultVPC(c)
-	if err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return securityGroup{}, err
 	}
 	switch {
 	case aws.ToString(id) != "":
 		return groups.get(c, *id)
 	case aws.ToString(name) != "":
-		g, ok, err := groupByName(c, v, *name)
+		v, err := s.defaultVPC(c)
+		if err != nil {
+			return securityGroup{}, err
+		}
+		g, ok, err := groupByName(c, v.ID, *name)
 		if err == nil && !ok {
 			err = noGroupNamed(v, *name)
 		}
@@ -96,13 +99,16 @@ func (g securityGroup) describe(c *api.Call, tags map[string]string) types.Secur
 }
 
 func (s *Service) describeSecurityGroups(c *api.Call, in *ec2.DescribeSecurityGroupsInput) (*ec2.DescribeSecurityGroupsOutput, error) {
-	v, err := s.defaultVPC(c)
-	if err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return nil, err
 	}
 	ids := in.GroupIds
 	for _, name := range in.GroupNames {
-		g, ok, err := groupByName(c, v, name)
+		v, err := s.defaultVPC(c)
+		if err != nil {
+			return nil, err
+		}
+		g, ok, err := groupByName(c, v.ID, name)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +129,7 @@ func (s *Service) describeSecurityGroups(c *api.Call, in *ec2.DescribeSecurityGr
 }
 
 func (s *Service) createSecurityGroupNeeds(c *api.Call, in *ec2.CreateSecurityGroupInput) ([]api.Need, error) {
-	v, err := s.defaultVPC(c)
+	v, _, err := s.findDefaultVPC(c)
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +158,9 @@ func existingNeed(c *api.Call, action string, kind types.ResourceType, id string
 const maxGroupText = 255
 
 func (s *Service) createSecurityGroup(c *api.Call, in *ec2.CreateSecurityGroupInput) (*ec2.CreateSecurityGroupOutput, error) {
-	v, err := s.defaultVPC(c)
+	v, err := s.vpcOrDefault(c, in.VpcId)
 	if err != nil {
 		return nil, err
-	}
-	if in.VpcId != nil {
-		if v, err = vpcs.get(c, *in.VpcId); err != nil {
-			return nil, err
-		}
 	}
 	name := aws.ToString(in.GroupName)
 	if err := checkGroupTexts(name, aws.ToString(in.Description)); err != nil {
@@ -169,7 +170,7 @@ func (s *Service) createSecurityGroup(c *api.Call, in *ec2.CreateSecurityGroupIn
 	if err != nil {
 		return nil, err
 	}
-	_, exists, err := groupByName(c, v, name)
+	_, exists, err := groupByName(c, v.ID, name)
 	if err != nil {
 		return nil, err
 	}

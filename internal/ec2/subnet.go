@@ -65,9 +65,9 @@ var subnets = listing[subnet]{
 }
 
 // putDefaultSubnet makes the zone's default subnet, the i-th /20 of the VPC.
-func putDefaultSubnet(c *api.Call, v vpc, z zone, i int) error {
+func putDefaultSubnet(c *api.Call, v vpc, z zone, i int, id partID) error {
 	n := subnet{
-		ID: defaultID(c, "subnet-", z.Name), VPC: v.ID, Zone: z.Name,
+		ID: id("subnet-", z.Name), VPC: v.ID, Zone: z.Name,
 		CIDR: fmt.Sprintf("172.31.%d.0/20", 16*i), Default: true, PublicIPs: true,
 	}
 	return subnetTable.Put(c.Tx, c.Scope(), n.ID, n)
@@ -175,7 +175,7 @@ func (n subnet) describe(c *api.Call, tags map[string]string) (types.Subnet, err
 }
 
 func (s *Service) describeSubnets(c *api.Call, in *ec2.DescribeSubnetsInput) (*ec2.DescribeSubnetsOutput, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return nil, err
 	}
 	l := subnets.owned(c)

@@ -22,6 +22,9 @@ type vpc struct {
 	Association string // id of the CIDR block's association
 	DHCPOptions string
 	Default     bool
+	Tenancy     types.Tenancy // as asked for; empty is default
+	// Attributes that ModifyVpcAttribute sets.
+	NoDNSSupport, DNSHostnames, AddressUsageMetrics bool
 }
 
 // defaultCIDR is every default VPC's (VPC guide, "Default VPC components").
@@ -29,7 +32,8 @@ const defaultCIDR = "172.31.0.0/16"
 
 var vpcTable = store.NewTable[vpc]("ec2.vpc")
 
-// defaultVPCTable holds the id of the scope's default VPC under the row "vpc".
+// defaultVPCTable holds the id of the scope's default VPC under the row "vpc": an
+// empty one if it was deleted.
 var defaultVPCTable = store.NewTable[string]("ec2.defaultvpc")
 
 var vpcs = listing[vpc]{
@@ -65,25 +69,56 @@ func (v vpc) describe(c *api.Call, tags map[string]string) types.Vpc {
 			AssociationId: aws.String(v.Association), CidrBlock: aws.String(v.CIDR),
 			CidrBlockState: &types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated},
 		}},
-		InstanceTenancy: types.TenancyDefault, IsDefault: aws.Bool(v.Default), OwnerId: aws.String(c.Account),
+		InstanceTenancy: v.tenancy(), IsDefault: aws.Bool(v.Default), OwnerId: aws.String(c.Account),
 		State: types.VpcStateAvailable, Tags: describeTags(tags),
 	}
 }
 
-// defaultVPC returns the scope's default VPC. Every account has one in every
-// region; here it comes into being with its subnets, gateway, route table and
-// security group when somebody first looks, so a reader may get
-// store.ErrReadOnly and be run again.
+func (v vpc) tenancy() types.Tenancy {
+	if v.Tenancy == "" {
+		return types.TenancyDefault
+	}
+	return v.Tenancy
+}
+
+// defaultVPC returns the scope's default VPC, or noDefaultVPC if it was deleted.
+// Every account has one in every region; here it comes into being with its
+// subnets, gateway, route table and security group when somebody first looks, so
+// a reader may get store.ErrReadOnly and be run again.
 func (s *Service) defaultVPC(c *api.Call) (vpc, error) {
+	v, ok, err := s.findDefaultVPC(c)
+	if err == nil && !ok {
+		err = noDefaultVPC()
+	}
+	return v, err
+}
+
+// ensureNetwork has the default network come into being, for those who look at
+// all there is.
+func (s *Service) ensureNetwork(c *api.Call) error {
+	_, _, err := s.findDefaultVPC(c)
+	return err
+}
+
+func (s *Service) findDefaultVPC(c *api.Call) (vpc, bool, error) {
 	id, err := defaultVPCTable.Get(c.Tx, c.Scope(), "vpc")
 	if errors.Is(err, store.ErrNotFound) {
-		return s.createDefaultNetwork(c)
+		v, err := s.createDefaultNetwork(c, func(prefix, part string) string { return defaultID(c, prefix, part) })
+		return v, err == nil, err
 	}
-	if err != nil {
-		return vpc{}, err
+	if err != nil || id == "" {
+		return vpc{}, false, err
 	}
-	return vpcTable.Get(c.Tx, c.Scope(), id)
+	v, err := vpcTable.Get(c.Tx, c.Scope(), id)
+	return v, err == nil, err
 }
+
+func noDefaultVPC() error {
+	return api.Error("VPCIdNotSpecified", "No default VPC for this user")
+}
+
+// partID makes the id of a part of a new network.
+type partID func(prefix, part string) string
 
 // defaultID makes an id for a part of the default network. It follows from the
 // account and the region alone: a denied request that would have made the
@@ -94,10 +129,10 @@ func defaultID(c *api.Call, prefix, part string) string {
 	return prefix + hex.EncodeToString(sum[:])[:17]
 }
 
-func (s *Service) createDefaultNetwork(c *api.Call) (vpc, error) {
+func (s *Service) createDefaultNetwork(c *api.Call, id partID) (vpc, error) {
 	v := vpc{
-		ID: defaultID(c, "vpc-", ""), CIDR: defaultCIDR, Default: true,
-		Association: defaultID(c, "vpc-cidr-assoc-", ""), DHCPOptions: defaultID(c, "dopt-", ""),
+		ID: id("vpc-", ""), CIDR: defaultCIDR, Default: true, DNSHostnames: true,
+		Association: id("vpc-cidr-assoc-", ""), DHCPOptions: defaultID(c, "dopt-", ""),
 	}
 	if err := vpcTable.Put(c.Tx, c.Scope(), v.ID, v); err != nil {
 		return vpc{}, err
@@ -106,21 +141,23 @@ func (s *Service) createDefaultNetwork(c *api.Call) (vpc, error) {
 		return vpc{}, err
 	}
 	for i, z := range zonesOf(c.Region) {
-		if err := putDefaultSubnet(c, v, z, i); err != nil {
+		if err := putDefaultSubnet(c, v, z, i, id); err != nil {
 			return vpc{}, err
 		}
 	}
-	if err := putDefaultGateway(c, v); err != nil {
+	g := internetGateway{ID: id("igw-", ""), VPC: v.ID}
+	if err := gatewayTable.Put(c.Tx, c.Scope(), g.ID, g); err != nil {
 		return vpc{}, err
 	}
-	if err := putDefaultRouteTable(c, v); err != nil {
+	way := route{CIDR: "0.0.0.0/0", Gateway: g.ID}
+	if err := putMainRouteTable(c, v, id, way); err != nil {
 		return vpc{}, err
 	}
-	return v, putDefaultSecurityGroup(c, v)
+	return v, putDefaultSecurityGroup(c, v, id)
 }
 
 func (s *Service) describeVpcs(c *api.Call, in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutput, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	if err := s.ensureNetwork(c); err != nil {
 		return nil, err
 	}
 	found, next, err := vpcs.owned(c).find(c, query{in.VpcIds, in.Filters, in.MaxResults, in.NextToken})
@@ -143,16 +180,25 @@ func (l listing[T]) owned(c *api.Call) listing[T] {
 	return l
 }
 
-// createDefaultVpc always finds that the account has one: it cannot be deleted here.
+// createDefaultVpc makes a default VPC where the account's was deleted.
 func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*ec2.CreateDefaultVpcOutput, error) {
-	if _, err := s.defaultVPC(c); err != nil {
+	_, exists, err := s.findDefaultVPC(c)
+	if err != nil {
 		return nil, err
 	}
-	return nil, api.Error("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
+	if exists {
+		return nil, api.Error("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
+	}
+	v, err := s.createDefaultNetwork(c, func(prefix, _ string) string { return c.NewID(prefix) })
+	if err != nil {
+		return nil, err
+	}
+	d := v.describe(c, nil)
+	return &ec2.CreateDefaultVpcOutput{Vpc: &d}, nil
 }
 
 func (s *Service) networkOperations() []api.Operation {
-	return slices.Concat(s.groupOperations(), []api.Operation{
+	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), []api.Operation{
 		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
 		api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
 		api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),

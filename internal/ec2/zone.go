@@ -138,9 +138,12 @@ func (s *Service) describeAvailabilityZones(c *api.Call, in *ec2.DescribeAvailab
 // describeAccountAttributes answers with AWS's defaults for a new account (EC2
 // API reference, "DescribeAccountAttributes").
 func (s *Service) describeAccountAttributes(c *api.Call, in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
-	vpc, err := s.defaultVPC(c)
+	vpc, ok, err := s.findDefaultVPC(c)
 	if err != nil {
 		return nil, err
+	}
+	if !ok {
+		vpc.ID = "none"
 	}
 	all := []struct{ name, value string }{
 		{"vpc-max-security-groups-per-interface", "5"},
