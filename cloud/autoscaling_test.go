@@ -45,6 +45,12 @@ func (s *stage) configuration(name, key string) {
 	}
 }
 
+func groupTags(group, key, value string) []astypes.Tag {
+	return []astypes.Tag{{
+		ResourceId: &group, ResourceType: aws.String("auto-scaling-group"), Key: &key, Value: &value, PropagateAtLaunch: aws.Bool(true),
+	}}
+}
+
 // zones are the region's first Availability Zones.
 var zones = []string{region + "a", region + "b"}
 

@@ -33,59 +33,109 @@ func TestRefusals(t *testing.T) {
 		in            any
 		code, message string
 	}{
-		"a group's name is taken": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.AutoScalingGroupName = g }),
-			"AlreadyExists", "AutoScalingGroup by this name already exists - A group with the name g already exists"},
-		"a configuration's name is taken": {"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("c"), ImageId: aws.String("ami-1"), InstanceType: aws.String("t3.micro")},
-			"AlreadyExists", "Launch Configuration by this name already exists - A launch configuration already exists with the name c"},
-		"a configuration wants an image": {"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("d")},
-			"ValidationError", "Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters."},
-		"a configuration's profile must be there": {"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("d"), ImageId: aws.String("ami-1"), InstanceType: aws.String("t3.micro"), IamInstanceProfile: aws.String("x")},
-			"ValidationError", "Invalid IamInstanceProfile: x"},
-		"a configuration in use stays": {"DeleteLaunchConfiguration", &autoscaling.DeleteLaunchConfigurationInput{LaunchConfigurationName: aws.String("c")},
-			"ResourceInUse", "Cannot delete launch configuration c because it is attached to AutoScalingGroup g"},
-		"a configuration that is not there": {"DeleteLaunchConfiguration", &autoscaling.DeleteLaunchConfigurationInput{LaunchConfigurationName: aws.String("x")},
-			"ValidationError", "Launch configuration name not found - Launch configuration x not found"},
-		"a group of a configuration that is not there": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.LaunchConfigurationName = aws.String("x") }),
-			"ValidationError", "Launch configuration name not found - A launch configuration with the name: x does not exist"},
-		"a group launches from something": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.LaunchConfigurationName = nil }),
-			"ValidationError", "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter."},
-		"a group stands somewhere": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.AvailabilityZones = nil }),
-			"ValidationError", "At least one Availability Zone or VPC Subnet is required."},
-		"a subnet that is not there": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.VPCZoneIdentifier = aws.String("subnet-z") }),
-			"ValidationError", "The subnet ID 'subnet-z' does not exist"},
-		"zones and subnets agree": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.VPCZoneIdentifier = aws.String("subnet-b") }),
-			"ValidationError", "The availability zones of the specified subnets and the AutoScalingGroup do not match"},
-		"the desired capacity is between the sizes": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.DesiredCapacity = aws.Int32(5) }),
-			"ValidationError", "Desired capacity:5 must be between the specified min size:1 and max size:2"},
+		"a group's name is taken": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.AutoScalingGroupName = g }),
+			"AlreadyExists", "AutoScalingGroup by this name already exists - A group with the name g already exists",
+		},
+		"a configuration's name is taken": {
+			"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("c"), ImageId: aws.String("ami-1"), InstanceType: aws.String("t3.micro")},
+			"AlreadyExists", "Launch Configuration by this name already exists - A launch configuration already exists with the name c",
+		},
+		"a configuration wants an image": {
+			"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("d")},
+			"ValidationError", "Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters.",
+		},
+		"a configuration's profile must be there": {
+			"CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: aws.String("d"), ImageId: aws.String("ami-1"), InstanceType: aws.String("t3.micro"), IamInstanceProfile: aws.String("x")},
+			"ValidationError", "Invalid IamInstanceProfile: x",
+		},
+		"a configuration in use stays": {
+			"DeleteLaunchConfiguration", &autoscaling.DeleteLaunchConfigurationInput{LaunchConfigurationName: aws.String("c")},
+			"ResourceInUse", "Cannot delete launch configuration c because it is attached to AutoScalingGroup g",
+		},
+		"a configuration that is not there": {
+			"DeleteLaunchConfiguration", &autoscaling.DeleteLaunchConfigurationInput{LaunchConfigurationName: aws.String("x")},
+			"ValidationError", "Launch configuration name not found - Launch configuration x not found",
+		},
+		"a group of a configuration that is not there": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.LaunchConfigurationName = aws.String("x") }),
+			"ValidationError", "Launch configuration name not found - A launch configuration with the name: x does not exist",
+		},
+		"a group launches from something": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.LaunchConfigurationName = nil }),
+			"ValidationError", "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",
+		},
+		"a group stands somewhere": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.AvailabilityZones = nil }),
+			"ValidationError", "At least one Availability Zone or VPC Subnet is required.",
+		},
+		"a subnet that is not there": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.VPCZoneIdentifier = aws.String("subnet-z") }),
+			"ValidationError", "The subnet ID 'subnet-z' does not exist",
+		},
+		"zones and subnets agree": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.VPCZoneIdentifier = aws.String("subnet-b") }),
+			"ValidationError", "The availability zones of the specified subnets and the AutoScalingGroup do not match",
+		},
+		"the desired capacity is between the sizes": {
+			"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) { in.DesiredCapacity = aws.Int32(5) }),
+			"ValidationError", "Desired capacity:5 must be between the specified min size:1 and max size:2",
+		},
 		"a role of its own must be there": {"CreateAutoScalingGroup", create(func(in *autoscaling.CreateAutoScalingGroupInput) {
 			in.ServiceLinkedRoleARN = aws.String("arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling_x")
 		}), "ValidationError", "ARN specified for Service-Linked Role does not exist."},
-		"a group that is not there": {"UpdateAutoScalingGroup", &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: aws.String("x")},
-			"ValidationError", "AutoScalingGroup name not found - AutoScalingGroup x not found"},
-		"above the maximum": {"SetDesiredCapacity", &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: g, DesiredCapacity: aws.Int32(3)},
-			"ValidationError", "New SetDesiredCapacity value 3 is above max value 2 for the AutoScalingGroup."},
-		"below the minimum": {"SetDesiredCapacity", &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: g, DesiredCapacity: aws.Int32(0)},
-			"ValidationError", "New SetDesiredCapacity value 0 is below min value 1 for the AutoScalingGroup."},
-		"a group with instances": {"DeleteAutoScalingGroup", &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: g},
-			"ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group."},
-		"the minimum holds against a termination": {"TerminateInstanceInAutoScalingGroup", &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: &id, ShouldDecrementDesiredCapacity: aws.Bool(true)},
-			"ValidationError", "Currently, desiredSize equals minSize (1). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size."},
-		"an instance of no group": {"TerminateInstanceInAutoScalingGroup", &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: aws.String("i-1"), ShouldDecrementDesiredCapacity: aws.Bool(true)},
-			"ValidationError", "Instance Id not found - No managed instance found for instance ID: i-1"},
-		"an instance of another group": {"DetachInstances", &autoscaling.DetachInstancesInput{AutoScalingGroupName: g, InstanceIds: []string{"i-1"}, ShouldDecrementDesiredCapacity: aws.Bool(true)},
-			"ValidationError", "The instance i-1 is not part of Auto Scaling group g."},
-		"the minimum holds against a standby": {"EnterStandby", &autoscaling.EnterStandbyInput{AutoScalingGroupName: g, InstanceIds: []string{id}, ShouldDecrementDesiredCapacity: aws.Bool(true)},
-			"ValidationError", "AutoScalingGroup g has min-size=1, max-size=2, and desired-size=1. To place into standby 1 more instance, please update the AutoScalingGroup sizes appropriately."},
-		"no lifecycle action": {"CompleteLifecycleAction", &autoscaling.CompleteLifecycleActionInput{AutoScalingGroupName: g, LifecycleHookName: aws.String("h"), InstanceId: &id, LifecycleActionResult: aws.String("CONTINUE")},
-			"ValidationError", "No active Lifecycle Action found with instance ID " + id},
-		"no refresh": {"CancelInstanceRefresh", &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: g},
-			"ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found for Auto Scaling group g"},
-		"a scheduled action in the past": {"PutScheduledUpdateGroupAction", &autoscaling.PutScheduledUpdateGroupActionInput{AutoScalingGroupName: g, ScheduledActionName: aws.String("a"), MinSize: aws.Int32(1), StartTime: aws.Time(w.now.Add(-time.Hour))},
-			"ValidationError", "Given start time is in the past"},
-		"tags of a group that is not there": {"CreateOrUpdateTags", &autoscaling.CreateOrUpdateTagsInput{Tags: []types.Tag{{Key: aws.String("k"), ResourceId: aws.String("x"), ResourceType: aws.String("auto-scaling-group")}}},
-			"ValidationError", "AutoScalingGroup not found - AutoScaling Group x not found"},
-		"a token that is none": {"DescribeAutoScalingGroups", &autoscaling.DescribeAutoScalingGroupsInput{NextToken: aws.String("x")},
-			"InvalidNextToken", "The token 'x' is invalid."},
+		"a group that is not there": {
+			"UpdateAutoScalingGroup", &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: aws.String("x")},
+			"ValidationError", "AutoScalingGroup name not found - AutoScalingGroup x not found",
+		},
+		"above the maximum": {
+			"SetDesiredCapacity", &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: g, DesiredCapacity: aws.Int32(3)},
+			"ValidationError", "New SetDesiredCapacity value 3 is above max value 2 for the AutoScalingGroup.",
+		},
+		"below the minimum": {
+			"SetDesiredCapacity", &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: g, DesiredCapacity: aws.Int32(0)},
+			"ValidationError", "New SetDesiredCapacity value 0 is below min value 1 for the AutoScalingGroup.",
+		},
+		"a group with instances": {
+			"DeleteAutoScalingGroup", &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: g},
+			"ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.",
+		},
+		"the minimum holds against a termination": {
+			"TerminateInstanceInAutoScalingGroup", &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: &id, ShouldDecrementDesiredCapacity: aws.Bool(true)},
+			"ValidationError", "Currently, desiredSize equals minSize (1). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
+		},
+		"an instance of no group": {
+			"TerminateInstanceInAutoScalingGroup", &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: aws.String("i-1"), ShouldDecrementDesiredCapacity: aws.Bool(true)},
+			"ValidationError", "Instance Id not found - No managed instance found for instance ID: i-1",
+		},
+		"an instance of another group": {
+			"DetachInstances", &autoscaling.DetachInstancesInput{AutoScalingGroupName: g, InstanceIds: []string{"i-1"}, ShouldDecrementDesiredCapacity: aws.Bool(true)},
+			"ValidationError", "The instance i-1 is not part of Auto Scaling group g.",
+		},
+		"the minimum holds against a standby": {
+			"EnterStandby", &autoscaling.EnterStandbyInput{AutoScalingGroupName: g, InstanceIds: []string{id}, ShouldDecrementDesiredCapacity: aws.Bool(true)},
+			"ValidationError", "AutoScalingGroup g has min-size=1, max-size=2, and desired-size=1. To place into standby 1 more instance, please update the AutoScalingGroup sizes appropriately.",
+		},
+		"no lifecycle action": {
+			"CompleteLifecycleAction", &autoscaling.CompleteLifecycleActionInput{AutoScalingGroupName: g, LifecycleHookName: aws.String("h"), InstanceId: &id, LifecycleActionResult: aws.String("CONTINUE")},
+			"ValidationError", "No active Lifecycle Action found with instance ID " + id,
+		},
+		"no refresh": {
+			"CancelInstanceRefresh", &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: g},
+			"ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found for Auto Scaling group g",
+		},
+		"a scheduled action in the past": {
+			"PutScheduledUpdateGroupAction", &autoscaling.PutScheduledUpdateGroupActionInput{AutoScalingGroupName: g, ScheduledActionName: aws.String("a"), MinSize: aws.Int32(1), StartTime: aws.Time(w.now.Add(-time.Hour))},
+			"ValidationError", "Given start time is in the past",
+		},
+		"tags of a group that is not there": {
+			"CreateOrUpdateTags", &autoscaling.CreateOrUpdateTagsInput{Tags: []types.Tag{{Key: aws.String("k"), ResourceId: aws.String("x"), ResourceType: aws.String("auto-scaling-group")}}},
+			"ValidationError", "AutoScalingGroup not found - AutoScaling Group x not found",
+		},
+		"a token that is none": {
+			"DescribeAutoScalingGroups", &autoscaling.DescribeAutoScalingGroupsInput{NextToken: aws.String("x")},
+			"InvalidNextToken", "The token 'x' is invalid.",
+		},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			w.t = t

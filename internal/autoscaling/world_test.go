@@ -290,7 +290,7 @@ func (f *fakeEC2) Instance(_ *api.Call, id string) (api.Instance, error) {
 // Subnet implements api.Compute: subnet-a to subnet-c are in zones of the same letter.
 func (f *fakeEC2) Subnet(_ *api.Call, id string) (api.Subnet, error) {
 	letter, ok := strings.CutPrefix(id, "subnet-")
-	if !ok || len(letter) != 1 || !strings.Contains("abcx", letter) {
+	if !ok || !slices.Contains([]string{"a", "b", "c", "x"}, letter) {
 		return api.Subnet{}, store.ErrNotFound
 	}
 	if letter == "x" {

@@ -1,0 +1,130 @@
+package cloud_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+// TestGroupWithForeignKey: a key of another account wants both, a key policy
+// that lets the group's account in, and a grant to its service-linked role,
+// which somebody of that account makes (Auto Scaling guide, "Required AWS KMS
+// key policy for use with encrypted volumes", "Example 2").
+func TestGroupWithForeignKey(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	key := k.newMemberKey()
+	k.configuration("c", key)
+	k.group(k.admin, "g", "c", 1, 1)
+	k.awaitDenied("g")
+
+	document := `{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::` + k.member + `:root"}, "Action": "kms:*", "Resource": "*"},
+		{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*"},
+		{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:CreateGrant", "Resource": "*"}
+	]}`
+	_, err := k.inMember.kms.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: &key, PolicyName: aws.String("default"), Policy: &document})
+	k.must(err)
+	before := len(k.activities("g"))
+	k.retry("g")
+	k.until("the policy alone is not enough", func() bool { return len(k.activities("g")) > before })
+	k.cloud.Advance(3 * time.Second)
+	if n := inService(k.described("g")); n != 0 {
+		t.Fatalf("%d instances are in service without a grant", n)
+	}
+
+	_, err = k.admin.kms.CreateGrant(t.Context(), &kms.CreateGrantInput{
+		KeyId: &key, GranteePrincipal: aws.String(scalingRole),
+		Operations: []kmstypes.GrantOperation{
+			kmstypes.GrantOperationEncrypt, kmstypes.GrantOperationDecrypt, kmstypes.GrantOperationReEncryptFrom, kmstypes.GrantOperationReEncryptTo,
+			kmstypes.GrantOperationGenerateDataKey, kmstypes.GrantOperationGenerateDataKeyWithoutPlaintext, kmstypes.GrantOperationDescribeKey, kmstypes.GrantOperationCreateGrant,
+		},
+	})
+	k.must(err)
+	k.retry("g")
+	k.awaitInService("g", 1)
+}
+
+// TestWhoMakesGroups: who makes the first group needs to be allowed to make the
+// role, and who hands an instance profile over, to pass its role.
+func TestWhoMakesGroups(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configuration("c", "")
+	user := s.user("test")
+	s.allow("test", "scaling", `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "autoscaling:*", "Resource": "*"}}`)
+	in := &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String("g"), LaunchConfigurationName: aws.String("c"), MinSize: aws.Int32(1), MaxSize: aws.Int32(1), AvailabilityZones: zones,
+	}
+	_, err := user.scaling.CreateAutoScalingGroup(t.Context(), in)
+	wantCode(t, err, "AccessDenied")
+	if want := "The default Service-Linked Role for Auto Scaling could not be created. com.amazonaws.services.identitymanagement.model.AmazonIdentityManagementException: User: arn:aws:iam::123456789012:user/test is not authorized to perform: iam:CreateServiceLinkedRole on resource: " + scalingRole; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+	s.allow("test", "role", `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": "`+scalingRole+`", "Condition": {"StringLike": {"iam:AWSServiceName": "autoscaling.amazonaws.com"}}}}`)
+	_, err = user.scaling.CreateAutoScalingGroup(t.Context(), in)
+	s.must(err)
+	// The user may not launch instances. The group's role may.
+	s.awaitInService("g", 1)
+
+	trust := `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}`
+	_, err = s.root.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("web"), AssumeRolePolicyDocument: &trust})
+	s.must(err)
+	_, err = s.root.iam.CreateInstanceProfile(t.Context(), &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String("web")})
+	s.must(err)
+	_, err = s.root.iam.AddRoleToInstanceProfile(t.Context(), &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("web"), RoleName: aws.String("web")})
+	s.must(err)
+	profiled := &autoscaling.CreateLaunchConfigurationInput{
+		LaunchConfigurationName: aws.String("profiled"), ImageId: aws.String(s.image()), InstanceType: aws.String("t3.micro"), IamInstanceProfile: aws.String("web"),
+	}
+	_, err = user.scaling.CreateLaunchConfiguration(t.Context(), profiled)
+	wantCode(t, err, "AccessDenied")
+	s.allow("test", "pass", `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/web", "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}}}`)
+	_, err = user.scaling.CreateLaunchConfiguration(t.Context(), profiled)
+	s.must(err)
+	_, err = user.scaling.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: aws.String("g"), LaunchConfigurationName: aws.String("profiled")})
+	s.must(err)
+	id := *s.described("g").Instances[0].InstanceId
+	_, err = user.scaling.TerminateInstanceInAutoScalingGroup(t.Context(), &autoscaling.TerminateInstanceInAutoScalingGroupInput{InstanceId: &id, ShouldDecrementDesiredCapacity: aws.Bool(false)})
+	s.must(err)
+	s.until("the instance is replaced", func() bool {
+		g := s.described("g")
+		return inService(g) == 1 && len(g.Instances) == 1 && *g.Instances[0].InstanceId != id
+	})
+	i := s.instance(*s.described("g").Instances[0].InstanceId)
+	if i.IamInstanceProfile == nil {
+		t.Error("the new instance has no profile")
+	}
+	for _, tag := range i.Tags {
+		if *tag.Key == "aws:autoscaling:groupName" && *tag.Value == "g" {
+			return
+		}
+	}
+	t.Errorf("the new instance has the tags %v", i.Tags)
+}
+
+// TestGroupPolicies: a policy may tell groups apart by their tags and names.
+func TestGroupPolicies(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.configuration("c", "")
+	s.group(s.root, "mine", "c", 0, 1)
+	s.group(s.root, "yours", "c", 0, 1)
+	_, err := s.root.scaling.CreateOrUpdateTags(t.Context(), &autoscaling.CreateOrUpdateTagsInput{Tags: groupTags("mine", "team", "blue")})
+	s.must(err)
+	user := s.user("test")
+	s.allow("test", "scaling", `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "autoscaling:SetDesiredCapacity", "Resource": "*", "Condition": {"StringEquals": {"autoscaling:ResourceTag/team": "blue"}}}}`)
+	desire := func(name string) error {
+		_, err := user.scaling.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &name, DesiredCapacity: aws.Int32(1)})
+		return err
+	}
+	s.must(desire("mine"))
+	wantCode(t, desire("yours"), "AccessDenied")
+	wantCode(t, desire("nobody's"), "AccessDenied")
+}
