@@ -21,10 +21,15 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 	if earlier != "" {
 		return s.runAgain(c, earlier)
 	}
-	p, err := s.planLaunch(c, in)
+	from, err := withTemplate(c, in)
 	if err != nil {
 		return nil, err
 	}
+	p, err := s.planLaunch(c, from.RunInstancesInput)
+	if err != nil {
+		return nil, err
+	}
+	p.tags[types.ResourceTypeInstance] = from.mark(p.tags[types.ResourceTypeInstance])
 	reservation := c.NewID("r-")
 	out := &ec2.RunInstancesOutput{
 		ReservationId: aws.String(reservation), OwnerId: aws.String(c.Account), Groups: []types.GroupIdentifier{},

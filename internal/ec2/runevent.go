@@ -28,6 +28,13 @@ func runParameters(in *ec2.RunInstancesInput) map[string]any {
 	set(m, "clientToken", in.ClientToken)
 	set(m, "subnetId", in.SubnetId)
 	set(m, "privateIpAddress", in.PrivateIpAddress)
+	if t := in.LaunchTemplate; t != nil {
+		template := make(map[string]any)
+		set(template, "launchTemplateId", t.LaunchTemplateId)
+		set(template, "launchTemplateName", t.LaunchTemplateName)
+		set(template, "version", t.Version)
+		m["launchTemplate"] = template
+	}
 	if in.UserData != nil {
 		m["userData"] = "<sensitiveDataRemoved>"
 	}

@@ -15,6 +15,17 @@ import (
 // authorized by its ARN, so that a caller without permission learns nothing.
 func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]api.Need, error) {
 	c.Event.RequestParameters = runParameters(in)
+	asked := in
+	from, err := withTemplate(c, in)
+	if errorCode(err) != "" {
+		// What is wrong with the template is told to those who may use it.
+		n, err := templateNeed(c, "RunInstances", in.LaunchTemplate.LaunchTemplateId, in.LaunchTemplate.LaunchTemplateName)
+		return []api.Need{n}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	in = from.RunInstancesInput
 	p, err := s.sketchLaunch(c, in)
 	if err != nil {
 		return nil, err
@@ -40,7 +51,8 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 	if p.role != "" {
 		needs = append(needs, passRole(c, p.role))
 	}
-	return append(needs, tagNeeds(c, "RunInstances", in.TagSpecifications)...), nil
+	needs = append(needs, tagNeeds(c, "RunInstances", in.TagSpecifications)...)
+	return templateKeys(c, asked, needs)
 }
 
 func (p launchPlan) instanceNeeds(c *api.Call, in *ec2.RunInstancesInput) []api.Need {

@@ -11,8 +11,8 @@ import (
 )
 
 // refuseUnbuilt refuses the parameters of a launch that ask for what is not
-// there. Where the thing asked for is one that a user makes first (a launch
-// template), nobody has made one, and AWS's answer is that it does not exist.
+// there. Where the thing asked for is one that a user makes first (a placement
+// group), nobody has made one, and AWS's answer is that it does not exist.
 func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 	if err := refuseMissing(in); err != nil {
 		return err
@@ -52,16 +52,6 @@ func defaultNames(o *types.PrivateDnsNameOptionsRequest) bool {
 }
 
 func refuseMissing(in *ec2.RunInstancesInput) error {
-	if t := in.LaunchTemplate; t != nil {
-		switch {
-		case t.LaunchTemplateId != nil && t.LaunchTemplateName != nil:
-			return invalidCombination("You must specify either a launch template ID or a launch template name, but not both.")
-		case t.LaunchTemplateId != nil:
-			return api.Error("InvalidLaunchTemplateId.NotFound", fmt.Sprintf("The specified launch template, with template ID %s, does not exist.", *t.LaunchTemplateId))
-		default:
-			return api.Error("InvalidLaunchTemplateName.NotFoundException", fmt.Sprintf("The specified launch template, with template name %s, does not exist.", aws.ToString(t.LaunchTemplateName)))
-		}
-	}
 	if p := in.Placement; p != nil {
 		switch {
 		case aws.ToString(p.GroupName) != "":

@@ -43,6 +43,7 @@ func (s *Service) Operations() []api.Operation {
 		s.snapshotOperations(),
 		s.imageOperations(),
 		s.tagOperations(),
+		s.templateOperations(),
 	)
 }
 

@@ -150,6 +150,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"igw-":    types.ResourceTypeInternetGateway,
 	"rtb-":    types.ResourceTypeRouteTable,
 	"key-":    types.ResourceTypeKeyPair,
+	"lt-":     types.ResourceTypeLaunchTemplate,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -195,6 +196,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = gateways.get(c, id)
 	case types.ResourceTypeRouteTable:
 		_, err = routeTables.get(c, id)
+	case types.ResourceTypeLaunchTemplate:
+		_, err = templates.get(c, id)
 	case types.ResourceTypeKeyPair:
 		err = keyPairExists(c, id)
 	default:
