@@ -101,18 +101,17 @@ func (m *member) progress(c *api.Call, status types.ScalingActivityStatusCode, p
 	return a.put(c)
 }
 
+// activityDetails are an activity's Details, a JSON text in the answer.
+type activityDetails struct {
+	Subnet string `json:"Subnet ID,omitempty"`
+	Zone   string `json:"Availability Zone,omitempty"`
+}
+
 func (a activity) describe(c *api.Call, deleted bool) types.Activity {
-	details := map[string]string{"Availability Zone": a.Zone}
-	if a.Subnet != "" {
-		details["Subnet ID"] = a.Subnet
-	}
-	if a.Zone == "" {
-		details = map[string]string{}
-	}
-	text, _ := json.Marshal(details)
+	details, _ := json.Marshal(activityDetails{Subnet: a.Subnet, Zone: a.Zone}) // texts only
 	d := types.Activity{
 		ActivityId: aws.String(a.ID), AutoScalingGroupName: aws.String(a.Group), AutoScalingGroupARN: aws.String(groupARN(c, a.GroupID, a.Group)),
-		Cause: aws.String(a.Cause), Description: aws.String(a.Description), Details: aws.String(string(text)),
+		Cause: aws.String(a.Cause), Description: aws.String(a.Description), Details: aws.String(string(details)),
 		StartTime: aws.Time(a.Start), Progress: aws.Int32(a.Progress), StatusCode: a.Status, StatusMessage: nonZero(a.Message),
 	}
 	if !a.End.IsZero() {

@@ -176,7 +176,7 @@ func TestCauses(t *testing.T) {
 	if a.StatusCode != types.ScalingActivityStatusCodeSuccessful || *a.Progress != 100 || a.EndTime == nil {
 		t.Errorf("the launch is %s, %d", a.StatusCode, *a.Progress)
 	}
-	if want := `{"Availability Zone":"us-east-1a","Subnet ID":"subnet-a"}`; *a.Details != want {
+	if want := `{"Subnet ID":"subnet-a","Availability Zone":"us-east-1a"}`; *a.Details != want {
 		t.Errorf("details %s, want %s", *a.Details, want)
 	}
 

@@ -149,11 +149,11 @@ func newGroup(c *api.Call, in *autoscaling.CreateAutoScalingGroupInput) (group, 
 func refuseUnbuilt(in *autoscaling.CreateAutoScalingGroupInput) error {
 	switch {
 	case len(in.LoadBalancerNames) > 0:
-		return invalid("Provided Load Balancers may not be valid. Please ensure they exist and try again.")
+		return noBalancers(balancers)
 	case len(in.TargetGroupARNs) > 0:
-		return invalid("Provided Target Groups may not be valid. Please ensure they exist and try again.")
+		return noBalancers(targetGroups)
 	case len(in.TrafficSources) > 0:
-		return invalid("Provided Traffic Sources may not be valid. Please ensure they exist and try again.")
+		return noBalancers(traffic)
 	case in.CapacityReservationSpecification != nil && in.CapacityReservationSpecification.CapacityReservationTarget != nil:
 		return notBuilt("CapacityReservationSpecification.CapacityReservationTarget")
 	case in.Operator != nil:

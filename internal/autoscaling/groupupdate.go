@@ -197,7 +197,7 @@ func (s *Service) sourceOf(c *api.Call, g *group, config *string, template *type
 		g.Source = source{Config: *config}
 		return nil
 	case template != nil:
-		t, err := s.checkTemplate(c, *g, template)
+		t, err := s.checkTemplate(c, *g, template, types.LaunchTemplateOverrides{})
 		g.Source = source{Template: t}
 		return err
 	default:

@@ -227,9 +227,9 @@ func (f configuration) describe(c *api.Call) types.LaunchConfiguration {
 	d := types.LaunchConfiguration{
 		LaunchConfigurationName: aws.String(f.Name), LaunchConfigurationARN: aws.String(f.arn(c)), CreatedTime: aws.Time(f.Created),
 		ImageId: in.ImageId, InstanceType: in.InstanceType, KeyName: aws.String(aws.ToString(in.KeyName)),
-		SecurityGroups: in.SecurityGroups, ClassicLinkVPCSecurityGroups: []string{},
+		SecurityGroups: append([]string{}, in.SecurityGroups...), ClassicLinkVPCSecurityGroups: []string{},
 		UserData: aws.String(aws.ToString(in.UserData)), KernelId: aws.String(aws.ToString(in.KernelId)), RamdiskId: aws.String(aws.ToString(in.RamdiskId)),
-		BlockDeviceMappings: in.BlockDeviceMappings, IamInstanceProfile: in.IamInstanceProfile, SpotPrice: in.SpotPrice,
+		BlockDeviceMappings: append([]types.BlockDeviceMapping{}, in.BlockDeviceMappings...), IamInstanceProfile: in.IamInstanceProfile, SpotPrice: in.SpotPrice,
 		EbsOptimized: aws.Bool(aws.ToBool(in.EbsOptimized)), AssociatePublicIpAddress: in.AssociatePublicIpAddress,
 		PlacementTenancy: in.PlacementTenancy, MetadataOptions: in.MetadataOptions,
 		InstanceMonitoring: &types.InstanceMonitoring{Enabled: aws.Bool(f.monitored())},

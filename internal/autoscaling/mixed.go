@@ -1,6 +1,8 @@
 package autoscaling
 
 import (
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -20,7 +22,7 @@ func (s *Service) checkMixed(c *api.Call, g group, in *types.MixedInstancesPolic
 	if m.LaunchTemplate == nil {
 		m.LaunchTemplate = &types.LaunchTemplate{}
 		if g.Source.Mixed != nil && g.Source.Mixed.LaunchTemplate != nil {
-			*m.LaunchTemplate = *g.Source.Mixed.LaunchTemplate
+			*m.LaunchTemplate = asked(*g.Source.Mixed.LaunchTemplate)
 		}
 	}
 	t := *m.LaunchTemplate
@@ -28,45 +30,67 @@ func (s *Service) checkMixed(c *api.Call, g group, in *types.MixedInstancesPolic
 	if t.LaunchTemplateSpecification == nil {
 		return nil, invalid("LaunchTemplateSpecification must be specified for the MixedInstancesPolicy")
 	}
-	if len(t.Overrides) > maxOverrides {
-		return nil, limitExceeded("instance types in a mixed instances policy", maxOverrides)
-	}
 	d, err := checkDistribution(m.InstancesDistribution)
 	if err != nil {
 		return nil, err
 	}
 	m.InstancesDistribution = d
-	if t.LaunchTemplateSpecification, err = s.findTemplate(c, g, t.LaunchTemplateSpecification); err != nil {
+	if err := checkOverrides(t.Overrides); err != nil {
 		return nil, err
 	}
-	t.Overrides = append([]types.LaunchTemplateOverrides(nil), t.Overrides...)
-	seen := make(map[string]bool)
+	t.Overrides = slices.Clone(t.Overrides)
+	base := t.LaunchTemplateSpecification
 	for n := range t.Overrides {
 		o := &t.Overrides[n]
-		switch {
-		case o.InstanceRequirements != nil:
-			return nil, notBuilt("MixedInstancesPolicy.LaunchTemplate.Overrides.InstanceRequirements")
-		case o.WeightedCapacity != nil:
-			return nil, notBuilt("MixedInstancesPolicy.LaunchTemplate.Overrides.WeightedCapacity")
-		case seen[aws.ToString(o.InstanceType)]:
-			return nil, invalid("The MixedInstancesPolicy contains duplicate instance types: %s", aws.ToString(o.InstanceType))
-		}
-		seen[aws.ToString(o.InstanceType)] = true
-		use := t.LaunchTemplateSpecification
 		if o.LaunchTemplateSpecification != nil {
-			if o.LaunchTemplateSpecification, err = s.findTemplate(c, g, o.LaunchTemplateSpecification); err != nil {
-				return nil, err
-			}
-			use = o.LaunchTemplateSpecification
+			o.LaunchTemplateSpecification, err = s.checkTemplate(c, g, o.LaunchTemplateSpecification, *o)
+		} else {
+			t.LaunchTemplateSpecification, err = s.checkTemplate(c, g, base, *o)
 		}
-		if err := s.tryLaunch(c, g, use, aws.ToString(o.InstanceType), aws.ToString(o.ImageId)); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
-	if len(t.Overrides) > 0 {
-		return &m, nil
+	if t.LaunchTemplateSpecification == base {
+		t.LaunchTemplateSpecification, err = s.checkTemplate(c, g, base, types.LaunchTemplateOverrides{})
 	}
-	return &m, s.tryLaunch(c, g, t.LaunchTemplateSpecification, "", "")
+	return &m, err
+}
+
+// asked is a group's launch template as a request would name it: by id alone.
+func asked(t types.LaunchTemplate) types.LaunchTemplate {
+	byID := func(s *types.LaunchTemplateSpecification) *types.LaunchTemplateSpecification {
+		if s == nil {
+			return nil
+		}
+		return &types.LaunchTemplateSpecification{LaunchTemplateId: s.LaunchTemplateId, Version: s.Version}
+	}
+	t.LaunchTemplateSpecification = byID(t.LaunchTemplateSpecification)
+	t.Overrides = slices.Clone(t.Overrides)
+	for n := range t.Overrides {
+		t.Overrides[n].LaunchTemplateSpecification = byID(t.Overrides[n].LaunchTemplateSpecification)
+	}
+	return t
+}
+
+func checkOverrides(overrides []types.LaunchTemplateOverrides) error {
+	if len(overrides) > maxOverrides {
+		return limitExceeded("instance types in a mixed instances policy", maxOverrides)
+	}
+	seen := make(map[string]bool)
+	for _, o := range overrides {
+		switch name := aws.ToString(o.InstanceType); {
+		case o.InstanceRequirements != nil:
+			return notBuilt("MixedInstancesPolicy.LaunchTemplate.Overrides.InstanceRequirements")
+		case o.WeightedCapacity != nil:
+			return notBuilt("MixedInstancesPolicy.LaunchTemplate.Overrides.WeightedCapacity")
+		case seen[name]:
+			return invalid("The MixedInstancesPolicy contains duplicate instance types: %s", name)
+		default:
+			seen[name] = true
+		}
+	}
+	return nil
 }
 
 // checkDistribution fills in the defaults (API reference, "InstancesDistribution").

@@ -49,6 +49,7 @@ func (s *Service) Operations() []api.Operation {
 		s.refreshOperations(),
 		s.notificationOperations(),
 		s.metricsOperations(),
+		s.balancerOperations(),
 		limitOperations(),
 		typeOperations(),
 	)

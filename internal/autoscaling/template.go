@@ -1,6 +1,7 @@
 package autoscaling
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -17,22 +18,21 @@ func badTemplate(err error) error {
 	return invalid("You must use a valid fully-formed launch template. %s", errorMessage(err))
 }
 
-// checkTemplate resolves a group's launch template to its id and name, and has
-// EC2 try the launch in the caller's name: whoever makes a group of a template
-// needs ec2:RunInstances with all that it uses (Auto Scaling guide, "Launch
-// template support"). The version stays as it was given.
-func (s *Service) checkTemplate(c *api.Call, g group, t *types.LaunchTemplateSpecification) (*types.LaunchTemplateSpecification, error) {
-	found, err := s.findTemplate(c, g, t)
-	if err != nil {
-		return nil, err
-	}
-	return found, s.tryLaunch(c, g, found, "", "")
-}
-
-func (s *Service) findTemplate(c *api.Call, g group, t *types.LaunchTemplateSpecification) (*types.LaunchTemplateSpecification, error) {
+// checkTemplate has EC2 try a launch from the template in the caller's name:
+// whoever makes a group of a template needs ec2:RunInstances with all that it
+// uses (Auto Scaling guide, "Launch template support"). It returns the template
+// with both its id and its name; the version stays as it was given.
+func (s *Service) checkTemplate(c *api.Call, g group, t *types.LaunchTemplateSpecification, o types.LaunchTemplateOverrides) (*types.LaunchTemplateSpecification, error) {
 	if (t.LaunchTemplateId == nil) == (t.LaunchTemplateName == nil) {
 		return nil, invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName")
 	}
+	if err := s.tryLaunch(c, g, t, o); err != nil {
+		return nil, err
+	}
+	return s.findTemplate(c, g, t)
+}
+
+func (s *Service) findTemplate(c *api.Call, g group, t *types.LaunchTemplateSpecification) (*types.LaunchTemplateSpecification, error) {
 	caller, err := s.roles.LinkedRole(c, g.Role, sessionName)
 	if err != nil {
 		return nil, err
@@ -56,36 +56,38 @@ func (s *Service) findTemplate(c *api.Call, g group, t *types.LaunchTemplateSpec
 		return nil, invalid("Could not find launch template version %s", version)
 	}
 	v := out.LaunchTemplateVersions[0]
-	if v.LaunchTemplateData != nil && v.LaunchTemplateData.InstanceMarketOptions != nil && g.Source.Mixed != nil {
-		return nil, invalid("Incompatible launch template: Spot market options are not supported with a mixed instances policy.")
-	}
 	return &types.LaunchTemplateSpecification{LaunchTemplateId: v.LaunchTemplateId, LaunchTemplateName: v.LaunchTemplateName, Version: t.Version}, nil
 }
 
 // tryLaunch is a dry run of a launch in the caller's name.
-func (s *Service) tryLaunch(c *api.Call, g group, t *types.LaunchTemplateSpecification, instanceType, image string) error {
+func (s *Service) tryLaunch(c *api.Call, g group, t *types.LaunchTemplateSpecification, o types.LaunchTemplateOverrides) error {
 	in := &ec2.RunInstancesInput{
 		DryRun: aws.Bool(true), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), LaunchTemplate: ec2Template(t),
-		InstanceType: ec2types.InstanceType(instanceType), ImageId: nonZero(image),
+		InstanceType: ec2types.InstanceType(aws.ToString(o.InstanceType)), ImageId: o.ImageId,
 		Placement: &ec2types.Placement{AvailabilityZone: aws.String(g.Zones[0])},
 	}
 	if len(g.Subnets) > 0 {
 		in.SubnetId, in.Placement = aws.String(g.Subnets[0]), nil
 	}
 	_, err := api.Invoke[ec2.RunInstancesOutput](c.Forward("autoscaling", principal), "ec2", "RunInstances", in)
-	switch errorCode(err) {
-	case "":
+	switch code := errorCode(err); {
+	case code == "":
 		return err
-	case "DryRunOperation":
+	case code == "DryRunOperation":
 		return nil
-	case "UnauthorizedOperation":
-		return api.Error("AccessDenied", "You are not authorized to use launch template: "+aws.ToString(t.LaunchTemplateName))
+	case code == "UnauthorizedOperation":
+		return api.Error("AccessDenied", "You are not authorized to use launch template: "+aws.ToString(cmp.Or(t.LaunchTemplateName, t.LaunchTemplateId)))
+	case strings.HasPrefix(code, "InvalidLaunchTemplate"):
+		return invalid("%s", errorMessage(err))
 	default:
 		return badTemplate(err)
 	}
 }
 
 func ec2Template(t *types.LaunchTemplateSpecification) *ec2types.LaunchTemplateSpecification {
+	if t.LaunchTemplateId == nil {
+		return &ec2types.LaunchTemplateSpecification{LaunchTemplateName: t.LaunchTemplateName, Version: t.Version}
+	}
 	return &ec2types.LaunchTemplateSpecification{LaunchTemplateId: t.LaunchTemplateId, Version: t.Version}
 }
 

@@ -187,7 +187,17 @@ func (w *world) Invoke(c *api.Call, service, operation string, in any) (any, err
 		w.roles["arn:aws:iam::"+c.Account+":role/aws-service-role/"+*in.AWSServiceName+"/"+roleName] = true
 		return &iam.CreateServiceLinkedRoleOutput{}, nil
 	case *ec2.RunInstancesInput:
+		if err := w.ec2.template(in.LaunchTemplate); err != nil {
+			return nil, err
+		}
+		if aws.ToBool(in.DryRun) {
+			return nil, w.ec2.dryRun(c)
+		}
 		return w.ec2.run(c, in)
+	case *ec2.DescribeLaunchTemplateVersionsInput:
+		return &ec2.DescribeLaunchTemplateVersionsOutput{LaunchTemplateVersions: []ec2types.LaunchTemplateVersion{{
+			LaunchTemplateId: aws.String("lt-1"), LaunchTemplateName: aws.String("web"), VersionNumber: aws.Int64(1),
+		}}}, nil
 	case *ec2.TerminateInstancesInput:
 		return w.ec2.terminate(in)
 	}
@@ -219,8 +229,10 @@ type fakeEC2 struct {
 	// refusal is the error of the next launches; broken ends them on their key.
 	refusal error
 	broken  bool
-	runs    []*ec2.RunInstancesInput
-	serial  int
+	// stranger may not launch.
+	stranger bool
+	runs     []*ec2.RunInstancesInput
+	serial   int
 }
 
 type fakeInstance struct {
@@ -228,6 +240,22 @@ type fakeInstance struct {
 	labels map[string]string
 	since  time.Time
 	broken bool
+}
+
+// template knows one launch template, lt-1, "web".
+func (f *fakeEC2) template(t *ec2types.LaunchTemplateSpecification) error {
+	if t == nil || aws.ToString(t.LaunchTemplateId) == "lt-1" || aws.ToString(t.LaunchTemplateName) == "web" {
+		return nil
+	}
+	return api.Error("InvalidLaunchTemplateId.NotFound", "The specified launch template, with template ID "+aws.ToString(t.LaunchTemplateId)+", does not exist.")
+}
+
+// dryRun asks whether the caller may launch.
+func (f *fakeEC2) dryRun(c *api.Call) error {
+	if c.Via == nil || f.stranger {
+		return api.Error("UnauthorizedOperation", "You are not authorized to perform this operation.")
+	}
+	return api.Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
 }
 
 // lasts is how long an instance stays between two states.
