@@ -7,9 +7,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 )
 
 // TestGroupWithForeignKey: a key of another account wants both, a key policy
@@ -127,4 +130,30 @@ func TestGroupPolicies(t *testing.T) {
 	s.must(desire("mine"))
 	wantCode(t, desire("yours"), "AccessDenied")
 	wantCode(t, desire("nobody's"), "AccessDenied")
+}
+
+// TestGroupUnderControlPolicy: a service control policy that forbids launches
+// holds for people, not for the service-linked role (Organizations guide,
+// "Service control policies", "Tasks and entities not restricted by SCPs").
+func TestGroupUnderControlPolicy(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	k.control(orgtypes.PolicyTypeServiceControlPolicy, k.member, `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "*"}}`)
+	_, err := k.inMember.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(k.image()), InstanceType: ec2types.InstanceTypeT3Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	wantCode(t, err, "UnauthorizedOperation")
+	_, err = k.inMember.scaling.CreateLaunchConfiguration(t.Context(), &autoscaling.CreateLaunchConfigurationInput{
+		LaunchConfigurationName: aws.String("c"), ImageId: aws.String(k.image()), InstanceType: aws.String("t3.micro"),
+	})
+	k.must(err)
+	k.group(k.inMember, "g", "c", 1, 1)
+	k.until("the member's group has its instance", func() bool {
+		out, err := k.inMember.scaling.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+		k.must(err)
+		return len(out.AutoScalingGroups) == 1 && inService(out.AutoScalingGroups[0]) == 1
+	})
+	out, err := k.admin.scaling.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+	k.must(err)
+	if len(out.AutoScalingGroups) != 0 {
+		t.Error("the management account sees the member's group")
+	}
 }

@@ -188,3 +188,12 @@ func trimActivities(c *api.Call, group string) error {
 	}
 	return nil
 }
+
+// forgetActivities removes what a deleted group has left behind.
+func (s *Service) forgetActivities(c *api.Call, raw json.RawMessage) error {
+	payload, err := api.DecodePayload[workPayload](raw)
+	if err != nil {
+		return err
+	}
+	return trimActivities(c, payload.Group)
+}

@@ -46,6 +46,7 @@ func (w *worker) scaleOut(n int32) error {
 			return err
 		}
 		if !launched {
+			w.g.Causes = nil // what was asked for is told once, not with every retry
 			w.wake(w.g.RetryAt)
 			return nil
 		}

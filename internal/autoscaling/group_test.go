@@ -1,6 +1,7 @@
 package autoscaling
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/store"
 )
 
 func TestRefusals(t *testing.T) {
@@ -274,13 +276,27 @@ func TestForceDelete(t *testing.T) {
 			t.Errorf("%s is %s", id, i.State)
 		}
 	}
-	if len(w.tasks) != 0 {
-		t.Errorf("%d tasks are left", len(w.tasks))
-	}
 	all := must[autoscaling.DescribeScalingActivitiesOutput](w, "DescribeScalingActivities", &autoscaling.DescribeScalingActivitiesInput{IncludeDeletedGroups: aws.Bool(true)})
 	if len(all.Activities) != 4 || aws.ToString(all.Activities[0].AutoScalingGroupState) != "Deleted" {
 		t.Errorf("%d activities", len(all.Activities))
 	}
+	w.wait(activityLife + time.Minute)
+	if len(w.tasks) != 0 {
+		t.Errorf("%d tasks are left", len(w.tasks))
+	}
+	if left, err := w.activitiesLeft(); err != nil || left != 0 {
+		t.Errorf("%d activities are left, %v", left, err)
+	}
+}
+
+// activitiesLeft counts the rows of activities.
+func (w *world) activitiesLeft() (n int, err error) {
+	err = w.store.View(context.Background(), func(tx store.Tx) error {
+		all, err := rows(activityTable, w.call(tx, "count"))
+		n = len(all)
+		return err
+	})
+	return n, err
 }
 
 func TestGroupsByTag(t *testing.T) {

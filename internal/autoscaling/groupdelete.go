@@ -1,6 +1,8 @@
 package autoscaling
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -61,6 +63,9 @@ func removeGroup(c *api.Call, g group) error {
 		if err := remove(); err != nil {
 			return err
 		}
+	}
+	if err := asService(c).Schedule(forgetTask, g.ID, activityLife+time.Second, workPayload{Group: g.Name, ID: g.ID}); err != nil {
+		return err
 	}
 	return groupTable.Delete(c.Tx, c.Scope(), g.Name)
 }

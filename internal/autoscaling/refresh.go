@@ -1,6 +1,7 @@
 package autoscaling
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -77,6 +78,24 @@ func refreshUnder(c *api.Call, group string) (refresh, bool, error) {
 	return all[n], true, nil
 }
 
+// trimRefreshes removes those of a group that are over for six weeks (API
+// reference, "DescribeInstanceRefreshes").
+func trimRefreshes(c *api.Call, group string) error {
+	all, err := allOf(refreshTable, c, group)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.under() || c.Now.Sub(r.End) <= activityLife {
+			continue
+		}
+		if err := refreshTable.Delete(c.Tx, c.Scope(), r.id()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func checkPreferences(in *types.RefreshPreferences) (types.RefreshPreferences, error) {
 	p := types.RefreshPreferences{}
 	if in != nil {
@@ -141,7 +160,7 @@ func (s *Service) startRefresh(c *api.Call, in *autoscaling.StartInstanceRefresh
 	} else if aws.ToBool(p.AutoRollback) {
 		return nil, invalid("AutoRollback is only supported when DesiredConfiguration is specified.")
 	}
-	if err := r.put(c); err != nil {
+	if err := errors.Join(trimRefreshes(c, g.Name), r.put(c)); err != nil {
 		return nil, err
 	}
 	return &autoscaling.StartInstanceRefreshOutput{InstanceRefreshId: aws.String(r.ID)}, s.soon(c, g)

@@ -55,13 +55,15 @@ func (s *Service) Operations() []api.Operation {
 	)
 }
 
-// The tasks: a group's next piece of work, and a scheduled action's time.
+// The tasks: a group's next piece of work, a scheduled action's time, and the
+// end of the time for which a deleted group's activities are shown.
 const (
 	workTask     = "autoscaling.work"
+	forgetTask   = "autoscaling.forget"
 	scheduleTask = "autoscaling.scheduledAction"
 )
 
 // Tasks are what Auto Scaling does by itself.
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
-	return map[string]func(*api.Call, json.RawMessage) error{workTask: s.work, scheduleTask: s.runScheduled}
+	return map[string]func(*api.Call, json.RawMessage) error{workTask: s.work, scheduleTask: s.runScheduled, forgetTask: s.forgetActivities}
 }

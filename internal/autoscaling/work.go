@@ -32,13 +32,17 @@ const sessionName = "AutoScaling"
 // workPayload names the group, and which of that name it was.
 type workPayload struct{ Group, ID string }
 
-// soon has the group look at itself shortly.
-func (s *Service) soon(c *api.Call, g group) error { return s.later(c, g, soonAfter) }
+// soon has the group look at itself shortly. The task is one of its second, so
+// that request after request cannot put it off, and a hundred make one task.
+func (s *Service) soon(c *api.Call, g group) error {
+	due := c.Now.Add(soonAfter)
+	return asService(c).Schedule(workTask, store.Key(g.Name, due.UTC().Format(time.RFC3339)), soonAfter, workPayload{Group: g.Name, ID: g.ID})
+}
 
 // later schedules the group's next work: there is never more than one piece. It
 // is the service's own, not the caller's.
 func (s *Service) later(c *api.Call, g group, after time.Duration) error {
-	return asService(c).Schedule(workTask, g.Name, after, workPayload{Group: g.Name, ID: g.ID})
+	return asService(c).Schedule(workTask, store.Key(g.Name), after, workPayload{Group: g.Name, ID: g.ID})
 }
 
 // asService is the call in the service's own name.
