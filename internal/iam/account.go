@@ -88,10 +88,10 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
 		"SigningCertificatesPerUserQuota": 2, "ServerCertificatesQuota": 20, "GlobalEndpointTokenVersion": 1,
 		// What this account has none of.
-		"ServerCertificates": 0, "Providers": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0,
+		"ServerCertificates": 0, "Providers": 0, "AccountMFAEnabled": 0,
 		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
 		// What is counted below.
-		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0,
+		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
 	}
 	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile"} {
 		n, err := count(c, rows)
@@ -106,6 +106,15 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		}
 		m["Policies"]++
 		m["PolicyVersionsInUse"] += int32(len(p.Versions))
+	}
+	for d, err := range devices.All(c.Tx, c.Global()) {
+		if err != nil {
+			return nil, err
+		}
+		m["MFADevices"]++
+		if d.User != "" {
+			m["MFADevicesInUse"]++
+		}
 	}
 	held, err := keysOf(c.Tx, c.Account)
 	if err != nil {

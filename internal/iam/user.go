@@ -254,9 +254,15 @@ func (s *Service) deleteUser(c *api.Call, in *iam.DeleteUserInput) (*iam.DeleteU
 	if err != nil {
 		return nil, err
 	}
+	worn, err := devicesOf(c, u.ID)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case len(held) > 0:
 		return nil, inUse("Cannot delete entity, must delete access keys first.")
+	case len(worn) > 0:
+		return nil, inUse("Cannot delete entity, must delete MFA device first.")
 	case len(u.Attached) > 0:
 		return nil, inUse("Cannot delete entity, must detach all policies first.")
 	case len(u.Inline) > 0:

@@ -30,6 +30,9 @@ var start = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 // directory is an IAM with one role, one policy and one key.
 type directory struct{ role sts.Role }
 
+// VerifyMFA knows no device.
+func (directory) VerifyMFA(*api.Call, string, string, bool) (bool, error) { return false, nil }
+
 func (d directory) Role(_ store.Tx, arn string) (sts.Role, error) {
 	if arn != d.role.ARN {
 		return sts.Role{}, store.ErrNotFound

@@ -60,10 +60,21 @@ func (s *Service) assumeRoleNeeds(c *api.Call, in *sts.AssumeRoleInput) ([]api.N
 	if account != c.Account {
 		c.Event.SharedWith = []string{account}
 	}
+	// The code that comes with the request speaks for the caller here: a trust
+	// policy may ask for aws:MultiFactorAuthPresent (IAM guide, "Secure API access
+	// with MFA").
+	strong, err := s.mfa(c, in.SerialNumber, in.TokenCode, false)
+	if err != nil {
+		return nil, err
+	}
 	need := api.Need{
 		Action: "sts:AssumeRole", Resource: arn, Account: account, Context: assumeContext(c, in, r),
 		Policy:       &access.ResourcePolicy{Kind: access.RoleTrust, Document: access.Document{Name: "trust policy of role " + r.Name, Policy: r.Trust}},
 		SkipIdentity: c.Caller.Principal.Type == access.Service,
+	}
+	if strong {
+		need.Context.Set("aws:MultiFactorAuthPresent", "true")
+		need.Context.Set("aws:MultiFactorAuthAge", "0")
 	}
 	needs := []api.Need{need}
 	if len(in.Tags) > 0 || len(c.Caller.TransitiveTags) > 0 {
@@ -112,8 +123,9 @@ func (s *Service) assumeRole(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeR
 	if err != nil {
 		return nil, err
 	}
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, badMFA()
+	strong, err := s.mfa(c, in.SerialNumber, in.TokenCode, true)
+	if err != nil {
+		return nil, err
 	}
 	lasts, err := duration(c, in.DurationSeconds, r)
 	if err != nil {
@@ -131,7 +143,7 @@ func (s *Service) assumeRole(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeR
 	if err != nil {
 		return nil, err
 	}
-	caller.Expires = c.Now.Add(lasts)
+	caller.Expires, caller.MFA = c.Now.Add(lasts), caller.MFA || strong
 	keys, err := s.issue(c, caller.Principal.Account, caller, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,10 @@ type Directory interface {
 	ManagedPolicy(tx store.Tx, account, arn string) (name, text string, err error)
 	// KeyAccount is the account of a long-term access key, or store.ErrNotFound.
 	KeyAccount(tx store.Tx, id string) (string, error)
+	// VerifyMFA reports whether a code is one of the calling user's MFA device of
+	// that serial number. take keeps it from being used again; in a read
+	// transaction it returns store.ErrReadOnly.
+	VerifyMFA(c *api.Call, serial, code string, take bool) (bool, error)
 }
 
 // Service is STS. It is safe for concurrent use.

@@ -41,10 +41,11 @@ func (s *Service) getSessionToken(c *api.Call, in *sts.GetSessionTokenInput) (*s
 	if !longTerm(c) {
 		return nil, denied("Cannot call GetSessionToken with session credentials")
 	}
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, badMFA()
+	strong, err := s.mfa(c, in.SerialNumber, in.TokenCode, true)
+	if err != nil {
+		return nil, err
 	}
-	caller := api.Caller{Principal: c.Caller.Principal, Expires: c.Now.Add(lasting(c, in.DurationSeconds))}
+	caller := api.Caller{Principal: c.Caller.Principal, Expires: c.Now.Add(lasting(c, in.DurationSeconds)), MFA: strong}
 	caller.Principal.Tags = nil // the user's, which IAM knows
 	keys, err := s.issue(c, c.Account, caller, in.MinimumSessionTokenSize)
 	if err != nil {
