@@ -290,3 +290,37 @@ func TestGroupWhoseRoleWasMadeAnew(t *testing.T) {
 	s.retry("g")
 	s.awaitInService("g", 1)
 }
+
+// TestWarmPoolWithCustomerKey: an instance of the warm pool is started by the
+// role, too, which the key must let make a grant once more.
+func TestWarmPoolWithCustomerKey(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	key := s.key()
+	s.configuration("c", key)
+	s.group(s.root, "g", "c", 0, 1)
+	s.putKeyPolicy(key, documented(scalingRole))
+	name := aws.String("g")
+	_, err := s.root.scaling.PutWarmPool(t.Context(), &autoscaling.PutWarmPoolInput{AutoScalingGroupName: name})
+	s.must(err)
+	s.until("the pool is warm", func() bool {
+		out, err := s.root.scaling.DescribeWarmPool(t.Context(), &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: name})
+		s.must(err)
+		return len(out.Instances) == 1 && out.Instances[0].LifecycleState == astypes.LifecycleStateWarmedStopped
+	})
+	s.putKeyPolicy(key, `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}}`)
+	_, err = s.root.scaling.SetDesiredCapacity(t.Context(), &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: name, DesiredCapacity: aws.Int32(1)})
+	s.must(err)
+	const want = "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: Client.InternalError: Client error on launch"
+	s.until("the start fails", func() bool {
+		for _, a := range s.activities("g") {
+			if strings.HasPrefix(*a.Description, "Launching a new EC2 instance from warm pool: i-") && aws.ToString(a.StatusMessage) == want {
+				return true
+			}
+		}
+		return false
+	})
+	s.putKeyPolicy(key, documented(scalingRole))
+	s.retry("g")
+	s.awaitInService("g", 1)
+}

@@ -131,8 +131,9 @@ func (s *Service) activityOperations() []api.Operation {
 
 // describeActivities lists the newest first, and before all those that go on.
 func (s *Service) describeActivities(c *api.Call, in *autoscaling.DescribeScalingActivitiesInput) (*autoscaling.DescribeScalingActivitiesOutput, error) {
-	if len(in.Filters) > 0 {
-		return nil, notBuilt("Filters")
+	match, err := activityFilter(in.Filters, in.AutoScalingGroupName != nil)
+	if err != nil {
+		return nil, err
 	}
 	groups := make(map[string]string) // the groups there are: id by name
 	for g, err := range groupTable.All(c.Tx, c.Scope()) {
@@ -153,7 +154,7 @@ func (s *Service) describeActivities(c *api.Call, in *autoscaling.DescribeScalin
 	all = slices.DeleteFunc(all, func(a activity) bool {
 		deleted := groups[a.Group] != a.GroupID
 		return name != "" && a.Group != name || deleted && !aws.ToBool(in.IncludeDeletedGroups) ||
-			len(in.ActivityIds) > 0 && !slices.Contains(in.ActivityIds, a.ID) || c.Now.Sub(a.Start) > activityLife
+			len(in.ActivityIds) > 0 && !slices.Contains(in.ActivityIds, a.ID) || c.Now.Sub(a.Start) > activityLife || !match(a)
 	})
 	slices.SortFunc(all, func(a, b activity) int { return strings.Compare(a.order(), b.order()) })
 	shown, next, err := page(all, activity.order, pagesOfActivities, in.MaxRecords, in.NextToken)
@@ -165,6 +166,41 @@ func (s *Service) describeActivities(c *api.Call, in *autoscaling.DescribeScalin
 		out.Activities = append(out.Activities, a.describe(c, groups[a.Group] != a.GroupID))
 	}
 	return out, nil
+}
+
+// activityFilter makes a test of filters (API reference,
+// "DescribeScalingActivities"): StartTimeLowerBound, StartTimeUpperBound, Status.
+func activityFilter(filters []types.Filter, group bool) (func(activity) bool, error) {
+	var tests []func(activity) bool
+	for _, f := range filters {
+		name := aws.ToString(f.Name)
+		switch {
+		case name == "Status" && !group:
+			return nil, invalid("The Status filter can only be used in combination with AutoScalingGroupName")
+		case name == "Status":
+			tests = append(tests, func(a activity) bool { return slices.Contains(f.Values, string(a.Status)) })
+			continue
+		case name != "StartTimeLowerBound" && name != "StartTimeUpperBound":
+			return nil, invalid("Filter type %s is not correct. Allowed Filter types are: StartTimeLowerBound StartTimeUpperBound Status", name)
+		case len(f.Values) != 1:
+			return nil, invalid("The filter %s takes one value", name)
+		}
+		bound, err := time.Parse(time.RFC3339, f.Values[0])
+		if err != nil {
+			if bound, err = time.Parse("2006-01-02T15:04:05", f.Values[0]); err != nil {
+				return nil, invalid("Invalid timestamp: %s", f.Values[0])
+			}
+		}
+		tests = append(tests, func(a activity) bool {
+			if name == "StartTimeLowerBound" {
+				return !a.Start.Before(bound)
+			}
+			return !a.Start.After(bound)
+		})
+	}
+	return func(a activity) bool {
+		return !slices.ContainsFunc(tests, func(test func(activity) bool) bool { return !test(a) })
+	}, nil
 }
 
 // order sorts activities as they are described.

@@ -41,7 +41,7 @@ func (w *worker) scaleOut(n int32) error {
 			why = []string{sentence(w.c, "%s", w.g.Replacing[0])}
 			w.g.Replacing = w.g.Replacing[1:]
 		}
-		launched, err := w.launch(why)
+		launched, err := w.launchNext(why)
 		if err != nil {
 			return err
 		}
@@ -56,12 +56,22 @@ func (w *worker) scaleOut(n int32) error {
 	return nil
 }
 
+// launchNext takes an instance of the warm pool, or launches one.
+func (w *worker) launchNext(causes []string) (launched bool, err error) {
+	for n := range w.members {
+		if m := &w.members[n]; m.parked() && w.as != nil && (w.g.Pool == nil || !w.g.Pool.Deleting) {
+			return w.fromPool(m, causes)
+		}
+	}
+	return w.launch(causes, false)
+}
+
 // place chooses where the next instance launches: the zone with the fewest,
 // there the subnet with the fewest.
 func (w *worker) place() (zone, subnet string, err error) {
 	inZone, inSubnet := make(map[string]int), make(map[string]int)
 	for _, m := range w.members {
-		if m.active() {
+		if m.active() || m.Warm {
 			inZone[m.Zone]++
 			inSubnet[m.Subnet]++
 		}
@@ -212,7 +222,7 @@ func (w *worker) rebalance() error {
 		return nil
 	}
 	n := countActive(w.members)
-	_, err := w.launch([]string{sentence(w.c,
+	_, err := w.launchNext([]string{sentence(w.c,
 		"an instance was launched to balance instances across Availability Zones, increasing the capacity from %d to %d", n, n+1)})
 	w.wakeAfter(stepTime)
 	return err

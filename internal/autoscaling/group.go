@@ -45,6 +45,7 @@ type group struct {
 	Impairment   *types.AvailabilityZoneImpairmentPolicy `json:",omitempty"`
 	Metrics      []string                                `json:",omitempty"`
 
+	Pool      *warmPool         `json:",omitempty"`
 	Suspended map[string]string `json:",omitempty"` // process to reason
 	Tags      map[string]tag    `json:",omitempty"`
 	Hooks     map[string]hook   `json:",omitempty"`
@@ -223,7 +224,7 @@ func (s *Service) describeGroup(c *api.Call, g group, instances bool) (types.Aut
 		AvailabilityZoneImpairmentPolicy: g.Impairment,
 		LaunchConfigurationName:          nonZero(g.Source.Config), LaunchTemplate: g.Source.Template, MixedInstancesPolicy: g.Source.Mixed,
 		Instances: []types.Instance{}, SuspendedProcesses: []types.SuspendedProcess{}, EnabledMetrics: []types.EnabledMetric{},
-		Tags: g.describeTags(), TrafficSources: []types.TrafficSourceIdentifier{},
+		WarmPoolConfiguration: g.Pool.describe(), Tags: g.describeTags(), TrafficSources: []types.TrafficSourceIdentifier{},
 	}
 	if g.Deleting {
 		d.Status = aws.String("Delete in progress")
@@ -241,8 +242,16 @@ func (s *Service) describeGroup(c *api.Call, g group, instances bool) (types.Aut
 	if err != nil {
 		return d, err
 	}
+	warm := int32(0)
 	for _, m := range members {
+		if m.Warm {
+			warm++
+			continue
+		}
 		d.Instances = append(d.Instances, s.describeMember(c, m))
+	}
+	if g.Pool != nil {
+		d.WarmPoolSize = aws.Int32(warm)
 	}
 	return d, nil
 }

@@ -204,6 +204,31 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+func TestActivityFilters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configured(1, 3)
+	w.wait(time.Minute)
+	must[autoscaling.SetDesiredCapacityOutput](w, "SetDesiredCapacity", &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: aws.String("g"), DesiredCapacity: aws.Int32(2)})
+	w.wait(1500 * time.Millisecond)
+	for rule, row := range map[string]struct {
+		name, value string
+		want        int
+	}{
+		"from a time":              {"StartTimeLowerBound", "2026-09-29T11:05:00Z", 1},
+		"up to a time":             {"StartTimeUpperBound", "2026-09-29T13:05:00+02:00", 1},
+		"a time without an offset": {"StartTimeLowerBound", "2026-09-29T11:00:00", 2},
+		"a status":                 {"Status", "Successful", 1},
+	} {
+		out := must[autoscaling.DescribeScalingActivitiesOutput](w, "DescribeScalingActivities", &autoscaling.DescribeScalingActivitiesInput{
+			AutoScalingGroupName: aws.String("g"), Filters: []types.Filter{{Name: aws.String(row.name), Values: []string{row.value}}},
+		})
+		if len(out.Activities) != row.want {
+			t.Errorf("%s: %d activities, want %d", rule, len(out.Activities), row.want)
+		}
+	}
+}
+
 func TestFailedLaunches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -44,7 +44,7 @@ func (s *Service) deleteGroup(c *api.Call, in *autoscaling.DeleteAutoScalingGrou
 		return out, s.soon(c, g)
 	}
 	for _, m := range members {
-		if m.active() || m.State == types.LifecycleStateStandby {
+		if m.active() || m.State == types.LifecycleStateStandby || m.Warm && !m.leaving() {
 			return nil, inUse("You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.")
 		}
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
@@ -77,13 +76,13 @@ func (s *Service) terminateInGroup(c *api.Call, in *autoscaling.TerminateInstanc
 		return nil, activityInProgress("Instance %s is already being terminated.", m.ID)
 	}
 	cause := sentence(c, "instance %s was taken out of service in response to a user request", m.ID)
-	if aws.ToBool(in.ShouldDecrementDesiredCapacity) && m.State != types.LifecycleStateStandby {
+	if aws.ToBool(in.ShouldDecrementDesiredCapacity) && m.active() {
 		if g.Desired <= g.Min {
 			return nil, invalid("Currently, desiredSize equals minSize (%d). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.", g.Min)
 		}
 		cause = sentence(c, "instance %s was taken out of service in response to a user request, shrinking the capacity from %d to %d", m.ID, g.Desired, g.Desired-1)
 		g.Desired--
-	} else {
+	} else if m.active() {
 		g.Replacing = append(g.Replacing, replacement)
 	}
 	w := &worker{Service: s, c: c, g: g}

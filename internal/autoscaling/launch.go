@@ -15,15 +15,20 @@ import (
 const groupTag = "aws:autoscaling:groupName"
 
 // launch launches one instance as the group's role. EC2's refusal is an
-// activity that failed, and false.
-func (w *worker) launch(causes []string) (launched bool, err error) {
+// activity that failed, and false. A warm one goes into the warm pool.
+func (w *worker) launch(causes []string, warm bool) (launched bool, err error) {
 	zone, subnet, err := w.place()
 	if err != nil {
 		return false, err
 	}
-	a := w.g.begin(w.c, "Launching a new EC2 instance", causes...)
+	description := "Launching a new EC2 instance"
+	if warm {
+		description += " into warm pool"
+	}
+	a := w.g.begin(w.c, description, causes...)
 	a.Zone, a.Subnet = zone, subnet
-	m := member{Group: w.g.Name, Zone: zone, Subnet: subnet, State: types.LifecycleStatePending, Protected: w.g.ProtectNew, Launched: w.c.Now}
+	m := member{Group: w.g.Name, Zone: zone, Subnet: subnet, Warm: warm, Protected: w.g.ProtectNew, Launched: w.c.Now}
+	m.enterPhase(types.LifecycleStatePending)
 	in, refused, err := w.launchInput(&m)
 	if err != nil {
 		return false, err

@@ -23,8 +23,11 @@ func (w *worker) advance(m *member) (stays bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	switch m.State {
+	switch m.phase() {
 	case types.LifecycleStatePending, types.LifecycleStatePendingWait, types.LifecycleStatePendingProceed:
+		if m.Warm {
+			return w.warming(m, i)
+		}
 		return w.launching(m, i)
 	case types.LifecycleStateInService:
 		return true, w.serving(m, i)
@@ -33,6 +36,9 @@ func (w *worker) advance(m *member) (stays bool, err error) {
 	case types.LifecycleStateEnteringStandby:
 		m.State = types.LifecycleStateStandby
 		return true, m.finishActivity(w.c, types.ScalingActivityStatusCodeSuccessful, "")
+	}
+	if m.parked() {
+		return true, w.keepWarm(m, i)
 	}
 	return true, nil // on standby: nobody looks at its health
 }
@@ -69,6 +75,11 @@ func (w *worker) launching(m *member, i api.Instance) (stays bool, err error) {
 		w.wake(m.deadline())
 		return true, m.progress(w.c, types.ScalingActivityStatusCodeMidLifecycleAction, 60)
 	}
+	return w.held(m)
+}
+
+// held looks whether the lifecycle actions that hold a launching instance are over.
+func (w *worker) held(m *member) (stays bool, err error) {
 	done, abandoned := m.settle(w.c)
 	switch {
 	case !done:
@@ -81,7 +92,7 @@ func (w *worker) launching(m *member, i api.Instance) (stays bool, err error) {
 		w.failed()
 		return true, w.terminate(m, sentence(w.c, "an instance was taken out of service in response to a lifecycle action that was abandoned"))
 	}
-	m.State = types.LifecycleStatePendingProceed
+	m.enterPhase(types.LifecycleStatePendingProceed)
 	w.wakeAfter(stepTime)
 	return true, nil
 }
@@ -160,12 +171,12 @@ func (w *worker) terminate(m *member, cause string) error {
 		m.Waits = w.g.waitsFor(w.c, terminatingTransition)
 	}
 	if len(m.Waits) > 0 {
-		m.State = types.LifecycleStateTerminatingWait
+		m.enterPhase(types.LifecycleStateTerminatingWait)
 		a.Status, a.Progress = types.ScalingActivityStatusCodeMidLifecycleAction, 50
 		w.wake(m.deadline())
 		return a.put(w.c)
 	}
-	m.State = types.LifecycleStateTerminating
+	m.enterPhase(types.LifecycleStateTerminating)
 	a.Progress = 50
 	if err := a.put(w.c); err != nil {
 		return err
@@ -178,12 +189,12 @@ func (w *worker) terminating(m *member, i api.Instance) (stays bool, err error) 
 	if i.State == string(ec2types.InstanceStateNameTerminated) {
 		return false, m.finishActivity(w.c, types.ScalingActivityStatusCodeSuccessful, "")
 	}
-	if m.State == types.LifecycleStateTerminatingWait {
+	if m.phase() == types.LifecycleStateTerminatingWait {
 		if done, _ := m.settle(w.c); !done {
 			w.wake(m.deadline())
 			return true, nil
 		}
-		m.State = types.LifecycleStateTerminatingProceed
+		m.enterPhase(types.LifecycleStateTerminatingProceed)
 	}
 	return true, w.terminateInstance(m, i)
 }

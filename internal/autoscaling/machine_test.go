@@ -42,6 +42,7 @@ func TestGroupMachine(t *testing.T) {
 			"hook":      m.hook,
 			"trouble":   m.trouble,
 			"processes": m.processes,
+			"pool":      m.pool,
 			"":          func(*rapid.T) { m.check() },
 		})
 		m.calm()
@@ -182,15 +183,33 @@ func (m *machine) processes(t *rapid.T) {
 	m.ask("ResumeProcesses", &autoscaling.ResumeProcessesInput{AutoScalingGroupName: aws.String("g"), ScalingProcesses: list})
 }
 
+func (m *machine) pool(t *rapid.T) {
+	if rapid.Bool().Draw(t, "put") {
+		m.ask("PutWarmPool", &autoscaling.PutWarmPoolInput{
+			AutoScalingGroupName: aws.String("g"), MinSize: aws.Int32(rapid.Int32Range(0, 2).Draw(t, "least")),
+			PoolState: rapid.SampledFrom([]types.WarmPoolState{types.WarmPoolStateStopped, types.WarmPoolStateRunning}).Draw(t, "state"),
+		})
+		return
+	}
+	m.ask("DeleteWarmPool", &autoscaling.DeleteWarmPoolInput{AutoScalingGroupName: aws.String("g")})
+}
+
+// warm are the instances in the group's warm pool.
+func (w *world) warm() []types.Instance {
+	w.t.Helper()
+	return must[autoscaling.DescribeWarmPoolOutput](w, "DescribeWarmPool", &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: aws.String("g")}).Instances
+}
+
 // check is what holds at any time: sizes in order, and every instance that
 // lives is either the group's or was let go.
 func (m *machine) check() {
 	g := m.group()
+	all := slices.Concat(g.Instances, m.warm())
 	if *g.DesiredCapacity < *g.MinSize || *g.DesiredCapacity > *g.MaxSize {
 		m.t.Fatalf("desired %d of %d to %d", *g.DesiredCapacity, *g.MinSize, *g.MaxSize)
 	}
 	for id, i := range m.ec2.instances {
-		has := slices.ContainsFunc(g.Instances, func(in types.Instance) bool { return *in.InstanceId == id })
+		has := slices.ContainsFunc(all, func(in types.Instance) bool { return *in.InstanceId == id })
 		switch ended := i.State == "terminated" || i.State == "shutting-down"; {
 		case has && m.free[id]:
 			m.t.Fatalf("%s was let go and is in the group", id)

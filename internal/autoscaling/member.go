@@ -20,6 +20,7 @@ type member struct {
 	State                     types.LifecycleState
 	Unhealthy                 bool `json:",omitempty"`
 	Protected                 bool `json:",omitempty"`
+	Warm                      bool `json:",omitempty"` // in the warm pool
 	Spot                      bool `json:",omitempty"`
 	// Config and Template are what it was launched from.
 	Config   string                             `json:",omitempty"`
@@ -52,7 +53,7 @@ func (m member) active() bool {
 
 // leaving reports whether the instance is on its way out.
 func (m member) leaving() bool {
-	return strings.HasPrefix(string(m.State), string(types.LifecycleStateTerminating))
+	return strings.HasPrefix(string(m.phase()), string(types.LifecycleStateTerminating))
 }
 
 func countActive(members []member) int32 {

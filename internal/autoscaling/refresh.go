@@ -334,6 +334,9 @@ func (w *worker) refreshStep() error {
 	}
 	r.Total = max(r.Total, r.Left)
 	w.wakeAfter(5 * stepTime)
+	if err := w.refreshPool(r); err != nil {
+		return err
+	}
 	warm, steady := w.warm(r)
 	if len(left) == 0 && steady {
 		return w.bake(r)
@@ -342,6 +345,23 @@ func (w *worker) refreshStep() error {
 		return err
 	}
 	return r.put(w.c)
+}
+
+// refreshPool takes the old instances out of the warm pool: nobody uses them.
+func (w *worker) refreshPool(r refresh) error {
+	for n := range w.members {
+		m := &w.members[n]
+		if !m.parked() || !m.Launched.Before(r.Start) && m.launchedFrom(r.goal()) || aws.ToBool(r.Preferences.SkipMatching) && m.launchedFrom(r.goal()) {
+			continue
+		}
+		if err := w.terminate(m, sentence(w.c, "an instance was taken out of service in response to an instance refresh")); err != nil {
+			return err
+		}
+		if err := m.put(w.c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // warm counts the instances in service whose warm-up is over; steady tells that

@@ -50,6 +50,7 @@ func (s *Service) Operations() []api.Operation {
 		s.notificationOperations(),
 		s.metricsOperations(),
 		s.balancerOperations(),
+		s.warmPoolOperations(),
 		limitOperations(),
 		typeOperations(),
 	)

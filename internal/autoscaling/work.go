@@ -82,7 +82,7 @@ func (s *Service) work(c *api.Call, raw json.RawMessage) error {
 	if err := w.assume(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{w.advanceAll, w.refreshStep, w.end, w.balance} {
+	for _, step := range []func() error{w.advanceAll, w.refreshStep, w.end, w.balance, w.poolStep} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -198,6 +198,10 @@ func (w *world) Invoke(c *api.Call, service, operation string, in any) (any, err
 		return &ec2.DescribeLaunchTemplateVersionsOutput{LaunchTemplateVersions: []ec2types.LaunchTemplateVersion{{
 			LaunchTemplateId: aws.String("lt-1"), LaunchTemplateName: aws.String("web"), VersionNumber: aws.Int64(1),
 		}}}, nil
+	case *ec2.StopInstancesInput:
+		return &ec2.StopInstancesOutput{}, w.ec2.change(in.InstanceIds, "running", "stopping")
+	case *ec2.StartInstancesInput:
+		return &ec2.StartInstancesOutput{}, w.ec2.change(in.InstanceIds, "stopped", "pending")
 	case *ec2.TerminateInstancesInput:
 		return w.ec2.terminate(in)
 	}
@@ -258,6 +262,18 @@ func (f *fakeEC2) dryRun(c *api.Call) error {
 	return api.Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
 }
 
+// change moves instances from one state to another.
+func (f *fakeEC2) change(ids []string, from, to string) error {
+	for _, id := range ids {
+		i := f.instances[id]
+		if i == nil || i.State != from {
+			return api.Error("IncorrectInstanceState", "The instance '"+id+"' is not in a state from which it can be changed.")
+		}
+		i.State, i.since = to, f.now
+	}
+	return nil
+}
+
 // lasts is how long an instance stays between two states.
 const lasts = time.Second
 
@@ -273,6 +289,8 @@ func (f *fakeEC2) move() {
 			}
 		case "shutting-down":
 			i.State = "terminated"
+		case "stopping":
+			i.State = "stopped"
 		}
 	}
 }
