@@ -11,21 +11,23 @@ import (
 
 // balance brings the number of instances nearer to the desired capacity.
 func (w *worker) balance() error {
-	n := countActive(w.members)
+	n, target := countActive(w.members), w.g.Desired+w.extra
 	switch {
 	case w.g.Deleting:
 		return nil
-	case n > w.g.Desired:
+	case n > target:
 		return w.scaleIn(n)
-	case n < w.g.Desired:
-		return w.scaleOut(n)
+	case n < target:
+		return w.scaleOut(n, target)
+	case w.extra > 0:
+		return nil
 	}
 	w.g.Causes, w.g.Replacing = nil, nil
 	return w.rebalance()
 }
 
 // scaleOut launches what is missing, each in the zone that has the fewest.
-func (w *worker) scaleOut(n int32) error {
+func (w *worker) scaleOut(n, target int32) error {
 	if w.g.suspended("Launch") {
 		return nil
 	}
@@ -34,8 +36,8 @@ func (w *worker) scaleOut(n int32) error {
 		return nil
 	}
 	causes := slices.Concat(w.g.Causes, []string{sentence(w.c,
-		"an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", n, w.g.Desired)})
-	for range min(w.g.Desired-n, launchBatch) {
+		"an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", n, target)})
+	for range min(target-n, launchBatch) {
 		why := causes
 		if len(w.g.Replacing) > 0 && len(w.g.Causes) == 0 {
 			why = []string{sentence(w.c, "%s", w.g.Replacing[0])}
@@ -67,7 +69,8 @@ func (w *worker) launchNext(causes []string) (launched bool, err error) {
 }
 
 // place chooses where the next instance launches: the zone with the fewest,
-// there the subnet with the fewest.
+// there the subnet with the fewest. If launches fail, the next zone has its
+// turn, unless the group is to be balanced at any price.
 func (w *worker) place() (zone, subnet string, err error) {
 	inZone, inSubnet := make(map[string]int), make(map[string]int)
 	for _, m := range w.members {
@@ -76,7 +79,12 @@ func (w *worker) place() (zone, subnet string, err error) {
 			inSubnet[m.Subnet]++
 		}
 	}
-	zone = slices.MinFunc(w.g.Zones, func(a, b string) int { return cmp.Compare(inZone[a], inZone[b]) })
+	zones := slices.Clone(w.g.Zones)
+	slices.SortStableFunc(zones, func(a, b string) int { return cmp.Compare(inZone[a], inZone[b]) })
+	zone = zones[0]
+	if d := w.g.Distribution; d == nil || d.CapacityDistributionStrategy != types.CapacityDistributionStrategyBalancedOnly {
+		zone = zones[w.g.Failures%len(zones)]
+	}
 	for _, id := range w.g.Subnets {
 		n, err := w.compute.Subnet(w.c, id)
 		if ignoreNotFound(err) != nil {

@@ -40,7 +40,6 @@ type group struct {
 	CapacityType string   `json:",omitempty"`
 	Placement    string   `json:",omitempty"`
 	Protection   types.DeletionProtection
-	Maintenance  *types.InstanceMaintenancePolicy        `json:",omitempty"`
 	Distribution *types.AvailabilityZoneDistribution     `json:",omitempty"`
 	Impairment   *types.AvailabilityZoneImpairmentPolicy `json:",omitempty"`
 	Metrics      []string                                `json:",omitempty"`
@@ -220,7 +219,7 @@ func (s *Service) describeGroup(c *api.Call, g group, instances bool) (types.Aut
 		TerminationPolicies: g.Termination, NewInstancesProtectedFromScaleIn: aws.Bool(g.ProtectNew),
 		CapacityRebalance: nonZero(g.Rebalance), MaxInstanceLifetime: nonZero(g.MaxLifetime), DefaultInstanceWarmup: g.Warmup,
 		Context: nonZero(g.Context), DesiredCapacityType: nonZero(g.CapacityType), PlacementGroup: nonZero(g.Placement),
-		DeletionProtection: g.Protection, InstanceMaintenancePolicy: g.Maintenance, AvailabilityZoneDistribution: g.Distribution,
+		DeletionProtection: g.Protection, AvailabilityZoneDistribution: g.Distribution,
 		AvailabilityZoneImpairmentPolicy: g.Impairment,
 		LaunchConfigurationName:          nonZero(g.Source.Config), LaunchTemplate: g.Source.Template, MixedInstancesPolicy: g.Source.Mixed,
 		Instances: []types.Instance{}, SuspendedProcesses: []types.SuspendedProcess{}, EnabledMetrics: []types.EnabledMetric{},

@@ -70,6 +70,13 @@ func (g *group) set(v settings) error {
 	if v.lifetime != nil && *v.lifetime != 0 && *v.lifetime < minLifetime {
 		return invalid("MaxInstanceLifetime must be set to a value greater than or equal to %d seconds", minLifetime)
 	}
+	if v.maintenance != nil {
+		return notBuilt("InstanceMaintenancePolicy")
+	}
+	if v.capacityType != nil && *v.capacityType != "units" {
+		// The other types count what attribute-based instance types have.
+		return notBuilt("DesiredCapacityType")
+	}
 	assign(&g.Cooldown, v.cooldown)
 	assign(&g.Grace, v.grace)
 	assign(&g.MaxLifetime, v.lifetime)
@@ -90,9 +97,6 @@ func (g *group) set(v settings) error {
 	}
 	if v.protection != "" {
 		g.Protection = v.protection
-	}
-	if v.maintenance != nil {
-		g.Maintenance = v.maintenance
 	}
 	if v.distribution != nil {
 		g.Distribution = v.distribution

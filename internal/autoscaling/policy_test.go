@@ -137,6 +137,28 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+func TestRefreshLaunchesFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configured(2, 2)
+	w.wait(10 * time.Second)
+	g := aws.String("g")
+	must[autoscaling.StartInstanceRefreshOutput](w, "StartInstanceRefresh", &autoscaling.StartInstanceRefreshInput{
+		AutoScalingGroupName: g, Preferences: &types.RefreshPreferences{MinHealthyPercentage: aws.Int32(100), MaxHealthyPercentage: aws.Int32(150)},
+	})
+	for range 60 {
+		w.wait(time.Second)
+		if n := active(w.group()); n > 3 || inService(w.group()) < 2 {
+			t.Fatalf("%d instances, %d in service", n, inService(w.group()))
+		}
+	}
+	r := must[autoscaling.DescribeInstanceRefreshesOutput](w, "DescribeInstanceRefreshes", &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: g}).InstanceRefreshes[0]
+	if r.Status != types.InstanceRefreshStatusSuccessful || len(w.ec2.runs) != 4 {
+		t.Errorf("the refresh is %s after %d launches", r.Status, len(w.ec2.runs))
+	}
+	w.wantStates("InService", "InService")
+}
+
 func inService(g types.AutoScalingGroup) int {
 	n := 0
 	for _, i := range g.Instances {

@@ -344,6 +344,10 @@ func (w *worker) refreshStep() error {
 	if err := w.replaceSome(r, left, warm); err != nil {
 		return err
 	}
+	if share := aws.ToInt32(r.Preferences.MaxHealthyPercentage) - 100; share > 0 {
+		// New instances come first, one at the least.
+		w.extra = min(max(w.g.Desired*share/100, 1), int32(len(r.outstanding(w.members))))
+	}
 	return r.put(w.c)
 }
 
@@ -385,7 +389,7 @@ func (w *worker) warm(r refresh) (n int32, steady bool) {
 func (w *worker) replaceSome(r refresh, left []int, warm int32) error {
 	least := int32(math.Ceil(float64(w.g.Desired) * float64(*r.Preferences.MinHealthyPercentage) / 100))
 	take := warm - least
-	if take <= 0 && warm >= w.g.Desired {
+	if take <= 0 && warm >= w.g.Desired && aws.ToInt32(r.Preferences.MaxHealthyPercentage) <= 100 {
 		take = 1
 	}
 	for _, n := range left {

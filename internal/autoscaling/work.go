@@ -62,6 +62,9 @@ type worker struct {
 	as      *api.Call
 	g       group
 	members []member
+	// extra is how many instances an instance refresh launches beyond the
+	// desired capacity before it ends others.
+	extra int32
 	// next is when there is something to do again; zero if never.
 	next time.Time
 }

@@ -233,6 +233,8 @@ type fakeEC2 struct {
 	// refusal is the error of the next launches; broken ends them on their key.
 	refusal error
 	broken  bool
+	// brought are the instances that were launched or started, in that order.
+	brought []string
 	// stranger may not launch.
 	stranger bool
 	runs     []*ec2.RunInstancesInput
@@ -269,7 +271,9 @@ func (f *fakeEC2) change(ids []string, from, to string) error {
 		if i == nil || i.State != from {
 			return api.Error("IncorrectInstanceState", "The instance '"+id+"' is not in a state from which it can be changed.")
 		}
-		i.State, i.since = to, f.now
+		if i.State, i.since = to, f.now; to == "pending" {
+			f.brought = append(f.brought, id)
+		}
 	}
 	return nil
 }
@@ -309,6 +313,7 @@ func (f *fakeEC2) run(c *api.Call, in *ec2.RunInstancesInput) (*ec2.RunInstances
 		i.Subnet = "subnet-" + i.Zone[len(i.Zone)-1:]
 	}
 	f.instances[i.ID] = i
+	f.brought = append(f.brought, i.ID)
 	return &ec2.RunInstancesOutput{Instances: []ec2types.Instance{{
 		InstanceId: aws.String(i.ID), InstanceType: in.InstanceType, ImageId: in.ImageId, SubnetId: aws.String(i.Subnet),
 		Placement: &ec2types.Placement{AvailabilityZone: aws.String(i.Zone)},
