@@ -49,7 +49,7 @@ func (c *Cloud) open() error {
 	c.organizations = organizations.New(c.iam)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
-	compute := ec2.New().WithProfiles(c.iam)
+	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)
 	for _, s := range []api.Service{
 		c.iam, c.sts, c.organizations, cloudtrail.New(),
 		kms.New(root, kms.CheckPrincipals(c.iam)),

@@ -60,6 +60,7 @@ type instance struct {
 	OnShutdown            types.ShutdownBehavior
 	KeepRunning           bool              `json:",omitempty"` // DisableApiStop
 	KeepAlive             bool              `json:",omitempty"` // DisableApiTermination
+	Spot                  string            `json:",omitempty"` // id of its Spot Instance request
 	Reservations          reservationChoice `json:",omitempty"`
 }
 
@@ -168,13 +169,21 @@ func setInstanceKeys(c *api.Call, k *access.Context, i instance) {
 	k.Set("ec2:EbsOptimized", boolKey(i.EBSOptimized))
 	k.Set("ec2:RootDeviceType", "ebs")
 	k.Set("ec2:Tenancy", string(i.Tenancy))
-	k.Set("ec2:InstanceMarketType", "on-demand")
+	k.Set("ec2:InstanceMarketType", i.market())
 	k.Set("ec2:MetadataHttpEndpoint", i.Metadata.Endpoint)
 	k.Set("ec2:MetadataHttpTokens", i.Metadata.Tokens)
 	k.Set("ec2:MetadataHttpPutResponseHopLimit", decimal(i.Metadata.HopLimit))
 	if i.Profile.ARN != "" {
 		k.Set("ec2:InstanceProfile", i.Profile.ARN)
 	}
+}
+
+// market is the value of ec2:InstanceMarketType.
+func (i instance) market() string {
+	if i.Spot != "" {
+		return "spot"
+	}
+	return "on-demand"
 }
 
 // instanceNeed is a need on an instance that should be there. One that is not

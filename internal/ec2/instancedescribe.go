@@ -66,6 +66,9 @@ func (v instanceView) describe() types.Instance {
 		UsageOperation: aws.String(v.UsageOperation), UsageOperationUpdateTime: aws.Time(v.Created), VirtualizationType: types.VirtualizationTypeHvm,
 		PrivateDnsName: aws.String(""), PublicDnsName: aws.String(""),
 	}
+	if v.Spot != "" {
+		d.InstanceLifecycle, d.SpotInstanceRequestId = types.InstanceLifecycleTypeSpot, aws.String(v.Spot)
+	}
 	if v.Windows {
 		d.Platform = types.PlatformValuesWindows
 	}

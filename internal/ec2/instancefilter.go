@@ -80,6 +80,13 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"capacity-reservation-specification.capacity-reservation-preference": func(v instanceView) []string {
 		return some(string(v.reservationPreference()))
 	},
+	"instance-lifecycle": func(v instanceView) []string {
+		if v.Spot == "" {
+			return nil
+		}
+		return some(v.market())
+	},
+	"spot-instance-request-id":                     func(v instanceView) []string { return some(v.Spot) },
 	"metadata-options.http-endpoint":               func(v instanceView) []string { return some(v.Metadata.Endpoint) },
 	"metadata-options.http-protocol-ipv4":          func(instanceView) []string { return some("enabled") },
 	"metadata-options.http-protocol-ipv6":          func(v instanceView) []string { return some(v.Metadata.IPv6) },
@@ -91,9 +98,9 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"private-dns-name-options.hostname-type":                        func(instanceView) []string { return some("ip-name") },
 	"private-dns-name-options.enable-resource-name-dns-a-record":    func(instanceView) []string { return flag(false) },
 	"private-dns-name-options.enable-resource-name-dns-aaaa-record": func(instanceView) []string { return flag(false) },
-}).without("affinity", "capacity-reservation-id", "host-id", "instance-lifecycle", "ipv6-address", "kernel-id",
+}).without("affinity", "capacity-reservation-id", "host-id", "ipv6-address", "kernel-id",
 	"operator.principal", "outpost-arn", "placement-group-name", "placement-partition-number", "product-code",
-	"product-code.type", "ramdisk-id", "requester-id", "spot-instance-request-id", "tpm-support",
+	"product-code.type", "ramdisk-id", "requester-id", "tpm-support",
 	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
 	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn")
 

@@ -30,6 +30,13 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 		return nil, err
 	}
 	p.tags[types.ResourceTypeInstance] = from.mark(p.tags[types.ResourceTypeInstance])
+	// The Spot service launches for a request that is there already.
+	p.spot = p.spot && c.Caller.Principal.RoleARN != spotRoleARN(c)
+	if p.spot {
+		if err := s.ensureSpotRole(c); err != nil {
+			return nil, err
+		}
+	}
 	reservation := c.NewID("r-")
 	out := &ec2.RunInstancesOutput{
 		ReservationId: aws.String(reservation), OwnerId: aws.String(c.Account), Groups: []types.GroupIdentifier{},
@@ -37,6 +44,11 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 	for n := range p.count {
 		i := p.instance
 		i.ID, i.Reservation, i.LaunchIndex = c.NewID("i-"), reservation, int32(n)
+		if p.spot {
+			if err := s.spotOf(c, from.RunInstancesInput, &i, p.tags[types.ResourceTypeSpotInstancesRequest]); err != nil {
+				return nil, err
+			}
+		}
 		if err := s.place(c, &i, p); err != nil {
 			return nil, err
 		}

@@ -90,8 +90,8 @@ func TestRunRefusesBadRequests(t *testing.T) {
 		{"a launch template", func(in *ec2.RunInstancesInput) {
 			in.LaunchTemplate = &types.LaunchTemplateSpecification{LaunchTemplateId: aws.String("lt-0123456789abcdef0")}
 		}, "InvalidLaunchTemplateId.NotFound", "lt-0123456789abcdef0"},
-		{"spot", func(in *ec2.RunInstancesInput) {
-			in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot}
+		{"a capacity block", func(in *ec2.RunInstancesInput) {
+			in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeCapacityBlock}
 		}, "UnsupportedOperation", "InstanceMarketOptions"},
 		{"a word that is none", func(in *ec2.RunInstancesInput) {
 			in.MetadataOptions = &types.InstanceMetadataOptionsRequest{HttpTokens: "sometimes"}

@@ -51,6 +51,12 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 	if p.role != "" {
 		needs = append(needs, passRole(c, p.role))
 	}
+	if spot, _ := planMarket(in); spot {
+		needs[0].Context.Set("ec2:InstanceMarketType", "spot")
+		n := need(c, "RunInstances", types.ResourceTypeSpotInstancesRequest, "*")
+		setRequestTags(&n.Context, specTags(in.TagSpecifications, types.ResourceTypeSpotInstancesRequest))
+		needs = append(needs, n)
+	}
 	needs = append(needs, tagNeeds(c, "RunInstances", in.TagSpecifications)...)
 	return templateKeys(c, asked, needs)
 }

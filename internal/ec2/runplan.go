@@ -27,6 +27,7 @@ type launchPlan struct {
 	publicIP             bool
 	interfaceDescription string
 	role                 string // ARN of the instance profile's role
+	spot                 bool
 }
 
 // plannedVolume is a volume that a launch will make.
@@ -51,6 +52,10 @@ func (s *Service) planLaunch(c *api.Call, in *ec2.RunInstancesInput) (launchPlan
 		return p, err
 	}
 	if err := refuseUnbuilt(in); err != nil {
+		return p, err
+	}
+	var err error
+	if p.spot, err = planMarket(in); err != nil {
 		return p, err
 	}
 	for _, step := range s.planSteps(c, in, &p) {
@@ -271,7 +276,7 @@ func either(a, b string) string {
 
 // launchTags are the types that a launch can tag.
 var launchTags = []string{
-	string(types.ResourceTypeInstance), string(types.ResourceTypeVolume), string(types.ResourceTypeNetworkInterface),
+	string(types.ResourceTypeInstance), string(types.ResourceTypeVolume), string(types.ResourceTypeNetworkInterface), string(types.ResourceTypeSpotInstancesRequest),
 }
 
 func (p *launchPlan) planTags(in *ec2.RunInstancesInput) error {

@@ -29,7 +29,6 @@ func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 		{"ElasticInferenceAccelerator", len(in.ElasticInferenceAccelerators) > 0},
 		{"EnablePrimaryIpv6", aws.ToBool(in.EnablePrimaryIpv6)},
 		{"HibernationOptions", in.HibernationOptions != nil && aws.ToBool(in.HibernationOptions.Configured)},
-		{"InstanceMarketOptions", in.InstanceMarketOptions != nil},
 		{"Ipv6AddressCount", aws.ToInt32(in.Ipv6AddressCount) > 0},
 		{"Ipv6Address", len(in.Ipv6Addresses) > 0},
 		{"KernelId", in.KernelId != nil},

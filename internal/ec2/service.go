@@ -18,6 +18,7 @@ import (
 // Service is EC2. Its state is in the store.
 type Service struct {
 	profiles api.InstanceProfiles // nil: IAM is asked in the caller's name
+	linked   api.LinkedRoles      // nil: nobody but the caller launches
 }
 
 // New returns the service.
@@ -27,6 +28,13 @@ func New() *Service { return &Service{} }
 // with one needs no permission of IAM's but iam:PassRole. It returns s.
 func (s *Service) WithProfiles(p api.InstanceProfiles) *Service {
 	s.profiles = p
+	return s
+}
+
+// WithRoles has the service launch Spot Instances as Spot's service-linked role.
+// It returns s.
+func (s *Service) WithRoles(r api.LinkedRoles) *Service {
+	s.linked = r
 	return s
 }
 
@@ -44,6 +52,7 @@ func (s *Service) Operations() []api.Operation {
 		s.imageOperations(),
 		s.tagOperations(),
 		s.templateOperations(),
+		s.spotOperations(),
 	)
 }
 
@@ -51,7 +60,7 @@ func (s *Service) Operations() []api.Operation {
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	tasks := make(map[string]func(*api.Call, json.RawMessage) error)
 	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
-		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(),
+		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(),
 	} {
 		maps.Copy(tasks, some)
 	}

@@ -32,6 +32,9 @@ func (s *Service) stopInstances(c *api.Call, in *ec2.StopInstancesInput) (*ec2.S
 		switch from {
 		case types.InstanceStateNameStopping, types.InstanceStateNameStopped:
 		case types.InstanceStateNameRunning:
+			if err := s.stoppable(c, i); err != nil {
+				return nil, err
+			}
 			if i.KeepRunning {
 				return nil, notPermitted("The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
 			}

@@ -151,6 +151,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"rtb-":    types.ResourceTypeRouteTable,
 	"key-":    types.ResourceTypeKeyPair,
 	"lt-":     types.ResourceTypeLaunchTemplate,
+	"sir-":    types.ResourceTypeSpotInstancesRequest,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -196,6 +197,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = gateways.get(c, id)
 	case types.ResourceTypeRouteTable:
 		_, err = routeTables.get(c, id)
+	case types.ResourceTypeSpotInstancesRequest:
+		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:
 		_, err = templates.get(c, id)
 	case types.ResourceTypeKeyPair:

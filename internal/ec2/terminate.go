@@ -62,6 +62,9 @@ func (s *Service) finishTermination(c *api.Call, i instance) error {
 			return err
 		}
 	}
+	if err := s.spotEnded(c, i); err != nil {
+		return err
+	}
 	i.Interface, i.State = "", types.InstanceStateNameTerminated
 	if err := s.putInstance(c, i); err != nil {
 		return err
