@@ -112,6 +112,42 @@ func TestWhoMakesGroups(t *testing.T) {
 	t.Errorf("the new instance has the tags %v", i.Tags)
 }
 
+// TestGroupOfInstance: a group may be made of an instance, which gives all but
+// its volumes.
+func TestGroupOfInstance(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	run, err := s.root.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{
+		ImageId: aws.String(s.image()), InstanceType: ec2types.InstanceTypeT3Small, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		UserData: aws.String("IyEvYmluL3No"), BlockDeviceMappings: []ec2types.BlockDeviceMapping{{DeviceName: aws.String("/dev/sdf"), Ebs: &ec2types.EbsBlockDevice{VolumeSize: aws.Int32(1)}}},
+	})
+	s.must(err)
+	id := *run.Instances[0].InstanceId
+	s.await(id, ec2types.InstanceStateNameRunning)
+	s.group(s.root, "g", "", 1, 1, func(in *autoscaling.CreateAutoScalingGroupInput) {
+		in.LaunchConfigurationName, in.InstanceId = nil, &id
+	})
+	s.awaitInService("g", 1)
+	g := s.described("g")
+	if aws.ToString(g.LaunchConfigurationName) != "g" || *g.Instances[0].InstanceId == id {
+		t.Errorf("the group launches from %s and has %s", aws.ToString(g.LaunchConfigurationName), *g.Instances[0].InstanceId)
+	}
+	i := s.instance(*g.Instances[0].InstanceId)
+	if i.InstanceType != ec2types.InstanceTypeT3Small || len(i.BlockDeviceMappings) != 1 {
+		t.Errorf("launched a %s with %d volumes", i.InstanceType, len(i.BlockDeviceMappings))
+	}
+	out, err := s.root.scaling.DescribeLaunchConfigurations(t.Context(), &autoscaling.DescribeLaunchConfigurationsInput{})
+	s.must(err)
+	if c := out.LaunchConfigurations[0]; aws.ToString(c.UserData) != "IyEvYmluL3No" || len(c.SecurityGroups) != 1 {
+		t.Errorf("the configuration has user data %q and %d groups", aws.ToString(c.UserData), len(c.SecurityGroups))
+	}
+	for _, e := range s.events("CreateLaunchConfiguration") {
+		if strings.Contains(*e.CloudTrailEvent, "IyEvYmluL3No") {
+			t.Error("the trail has the user data")
+		}
+	}
+}
+
 // TestGroupPolicies: a policy may tell groups apart by their tags and names.
 func TestGroupPolicies(t *testing.T) {
 	t.Parallel()

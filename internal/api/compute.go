@@ -25,6 +25,11 @@ type Instance struct {
 	Reason                    string
 	Zone, Subnet, Type, Image string
 	Launched                  time.Time
+
+	// What another launch like this one takes.
+	KeyName, Profile, UserData, Tenancy string
+	Groups                              []string
+	EBSOptimized, Monitored             bool
 }
 
 // Subnet is what Auto Scaling needs to know of one.

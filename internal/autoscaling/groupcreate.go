@@ -30,7 +30,12 @@ func (s *Service) createGroupNeeds(c *api.Call, in *autoscaling.CreateAutoScalin
 	if len(in.TargetGroupARNs) > 0 {
 		n.Context.Set("autoscaling:TargetGroupARNs", in.TargetGroupARNs...)
 	}
-	return withRole([]api.Need{n}, in.ServiceLinkedRoleARN), nil
+	needs := withRole([]api.Need{n}, in.ServiceLinkedRoleARN)
+	if in.InstanceId == nil {
+		return needs, nil
+	}
+	more, err := s.profileNeeds(c, nil, in.InstanceId)
+	return append(needs, more...), err
 }
 
 // setGroupKeys gives the condition keys that creation and update share.
@@ -100,7 +105,15 @@ func (s *Service) createGroup(c *api.Call, in *autoscaling.CreateAutoScalingGrou
 	if g.Role, err = s.roleFor(c, in.ServiceLinkedRoleARN); err != nil {
 		return nil, err
 	}
-	if err := s.sourceOf(c, &g, in.LaunchConfigurationName, in.LaunchTemplate, in.MixedInstancesPolicy); err != nil {
+	config := in.LaunchConfigurationName
+	if in.InstanceId != nil && config == nil {
+		// A launch configuration of the group's name is made of the instance.
+		config = in.AutoScalingGroupName
+		if _, err := s.createConfiguration(c, &autoscaling.CreateLaunchConfigurationInput{LaunchConfigurationName: config, InstanceId: in.InstanceId}); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.sourceOf(c, &g, config, in.LaunchTemplate, in.MixedInstancesPolicy); err != nil {
 		return nil, err
 	}
 	if g.Desired > 0 {
@@ -160,9 +173,6 @@ func refuseUnbuilt(in *autoscaling.CreateAutoScalingGroupInput) error {
 		return notBuilt("Operator")
 	case in.InstanceLifecyclePolicy != nil:
 		return notBuilt("InstanceLifecyclePolicy")
-	case in.InstanceId != nil:
-		// At AWS a launch configuration is made of the instance.
-		return notBuilt("InstanceId")
 	}
 	return nil
 }

@@ -57,15 +57,25 @@ func (s *Service) createConfigurationNeeds(c *api.Call, in *autoscaling.CreateLa
 		setText(&n.Context, "MetadataHttpTokens", aws.String(string(m.HttpTokens)))
 		setNumber(&n.Context, "MetadataHttpPutResponseHopLimit", m.HttpPutResponseHopLimit)
 	}
-	needs := []api.Need{n}
-	p, err := s.profileOf(c, in.IamInstanceProfile)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
+	more, err := s.profileNeeds(c, in.IamInstanceProfile, in.InstanceId)
+	return append([]api.Need{n}, more...), err
+}
+
+// profileNeeds is the permission to pass the role of an instance profile, which
+// a request names or an instance has.
+func (s *Service) profileNeeds(c *api.Call, profile, instance *string) ([]api.Need, error) {
+	if profile == nil && instance != nil {
+		i, err := s.compute.Instance(c, *instance)
+		if ignoreNotFound(err) != nil {
+			return nil, err
+		}
+		profile = &i.Profile
 	}
-	if p.RoleARN != "" {
-		needs = append(needs, passRole(p.RoleARN, "ec2.amazonaws.com"))
+	p, err := s.profileOf(c, profile)
+	if err != nil || p.RoleARN == "" {
+		return nil, ignoreNotFound(err)
 	}
-	return needs, nil
+	return []api.Need{passRole(p.RoleARN, "ec2.amazonaws.com")}, nil
 }
 
 // configurationParameters is the request as CloudTrail records it. User data
@@ -125,8 +135,8 @@ func (s *Service) createConfiguration(c *api.Call, in *autoscaling.CreateLaunchC
 	return &autoscaling.CreateLaunchConfigurationOutput{}, configurationTable.Put(c.Tx, c.Scope(), name, f)
 }
 
-// fromInstance takes image and type of an instance, where the request has none.
-// Its block devices do not come along (API reference, "CreateLaunchConfiguration").
+// fromInstance takes from an instance what the request does not say. Its block
+// devices do not come along (API reference, "CreateLaunchConfiguration").
 func (s *Service) fromInstance(c *api.Call, in *autoscaling.CreateLaunchConfigurationInput) error {
 	i, err := s.compute.Instance(c, *in.InstanceId)
 	if errors.Is(err, store.ErrNotFound) {
@@ -135,11 +145,29 @@ func (s *Service) fromInstance(c *api.Call, in *autoscaling.CreateLaunchConfigur
 	if err != nil {
 		return err
 	}
-	if in.ImageId == nil {
-		in.ImageId = aws.String(i.Image)
+	for _, v := range []struct {
+		to   **string
+		from string
+	}{
+		{&in.ImageId, i.Image},
+		{&in.InstanceType, i.Type},
+		{&in.KeyName, i.KeyName},
+		{&in.IamInstanceProfile, i.Profile},
+		{&in.UserData, i.UserData},
+		{&in.PlacementTenancy, i.Tenancy},
+	} {
+		if *v.to == nil {
+			*v.to = nonZero(v.from)
+		}
 	}
-	if in.InstanceType == nil {
-		in.InstanceType = aws.String(i.Type)
+	if in.SecurityGroups == nil {
+		in.SecurityGroups = i.Groups
+	}
+	if in.EbsOptimized == nil {
+		in.EbsOptimized = aws.Bool(i.EBSOptimized)
+	}
+	if in.InstanceMonitoring == nil {
+		in.InstanceMonitoring = &types.InstanceMonitoring{Enabled: aws.Bool(i.Monitored)}
 	}
 	in.InstanceId = nil
 	return nil

@@ -16,10 +16,17 @@ func (s *Service) Instance(c *api.Call, id string) (api.Instance, error) {
 	if err != nil {
 		return api.Instance{}, err
 	}
-	return api.Instance{
+	shown := api.Instance{
 		ID: i.ID, State: string(i.State), Reason: i.Reason.Message,
 		Zone: i.Zone, Subnet: i.Subnet, Type: i.Type, Image: i.Image, Launched: i.Launched,
-	}, nil
+		KeyName: i.KeyName, Profile: i.Profile.ARN, UserData: i.UserData, Tenancy: string(i.Tenancy),
+		EBSOptimized: i.EBSOptimized, Monitored: i.Monitored,
+	}
+	n, _, err := s.primaryInterface(c, i)
+	for _, g := range n.Groups {
+		shown.Groups = append(shown.Groups, g.ID)
+	}
+	return shown, err
 }
 
 // Subnet shows a subnet to Auto Scaling.
