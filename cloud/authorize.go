@@ -15,7 +15,11 @@ import (
 // authorize decides everything that an operation needs. It is the only place
 // that does. No answer means deny.
 func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
-	policies, err := c.policies(call, op)
+	place, err := c.membership(call, call.Caller.Principal.Account)
+	if err != nil {
+		return err
+	}
+	policies, err := c.policies(call, op, place)
 	if err != nil {
 		return err
 	}
@@ -32,7 +36,7 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 	global := globalContext(call)
 	for _, n := range needs {
 		r, p := request(call, n, global), bearing(policies, n)
-		if err := c.control(call, &r, &p); err != nil {
+		if err := c.control(call, place, &r, &p); err != nil {
 			return err
 		}
 		d := access.Decide(r, p)
@@ -46,11 +50,7 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 // policies gathers what belongs to the caller. A principal that is gone, or of an
 // account that was closed, is nobody: its credentials are refused, whatever a
 // resource's policy says.
-func (c *Cloud) policies(call *api.Call, op *operation) (access.Policies, error) {
-	place, err := c.membership(call, call.Caller.Principal.Account)
-	if err != nil {
-		return access.Policies{}, err
-	}
+func (c *Cloud) policies(call *api.Call, op *operation, place *api.Membership) (access.Policies, error) {
 	p, err := c.iam.Identity(call.Tx, &call.Caller)
 	if errors.Is(err, store.ErrNotFound) || place != nil && place.Suspended {
 		return access.Policies{}, authError(op.wire.Service(), errUnknownKey)
@@ -62,6 +62,7 @@ func (c *Cloud) policies(call *api.Call, op *operation) (access.Policies, error)
 func bearing(p access.Policies, n api.Need) access.Policies {
 	p.Resource = n.Policy
 	p.Grants = n.Grants
+	p.AWSManaged = n.AWSManaged
 	if n.SkipIdentity {
 		p.Identity, p.Boundary, p.Session, p.HasSession = nil, nil, nil, false
 	}
@@ -82,18 +83,16 @@ func request(call *api.Call, n api.Need, global access.Context) access.Request {
 }
 
 // control adds what organizations have to say: the SCPs of the caller's account,
-// the RCPs of the resource's, and the condition keys that tell both places.
-func (c *Cloud) control(call *api.Call, r *access.Request, p *access.Policies) error {
-	place, err := c.membership(call, r.Principal.Account)
-	if err != nil {
-		return err
-	}
+// whose place is given, the RCPs of the resource's, and the condition keys that
+// tell both places.
+func (c *Cloud) control(call *api.Call, place *api.Membership, r *access.Request, p *access.Policies) error {
 	if place != nil {
 		p.ServiceControl, p.ManagementAccount = place.ServiceControl, place.ManagementAccount
 		r.Context.Set("aws:PrincipalOrgID", place.Organization)
 		r.Context.Set("aws:PrincipalOrgPaths", place.Path)
 	}
 	if r.ResourceAccount != r.Principal.Account {
+		var err error
 		if place, err = c.membership(call, r.ResourceAccount); err != nil {
 			return err
 		}

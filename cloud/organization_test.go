@@ -279,6 +279,25 @@ func TestLaunchUnderControl(t *testing.T) {
 	}
 }
 
+// TestKeysOfAWSAreOutOfReach: an RCP that shuts a whole account's keys does not
+// shut aws/ebs (Organizations guide, "Resource control policies", on what they
+// do not apply to).
+func TestKeysOfAWSAreOutOfReach(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	key := k.newMemberKey()
+	id := k.stoppedInMember("")
+	_, err := k.admin.org.EnablePolicyType(t.Context(), &organizations.EnablePolicyTypeInput{RootId: &k.root, PolicyType: orgtypes.PolicyTypeResourceControlPolicy})
+	k.must(err)
+	k.control(orgtypes.PolicyTypeResourceControlPolicy, k.member, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"kms:*","Resource":"*"}}`)
+	k.start(k.inMember, id)
+	if i := k.memberState(id); i.State.Name != ec2types.InstanceStateNameRunning {
+		t.Errorf("under aws/ebs the instance is %s: %s", i.State.Name, reason(i))
+	}
+	_, err = k.inMember.kms.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &key})
+	wantCode(t, err, "AccessDeniedException")
+}
+
 // TestKeyOfAnotherAccount: both sides must allow, and both trails tell of it
 // (KMS guide, "Allowing users in other accounts to use a KMS key"; CloudTrail
 // guide, on sharedEventID).

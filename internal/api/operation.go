@@ -43,6 +43,8 @@ type Need struct {
 	// Policy and Grants are the resource's own, if it has any.
 	Policy *access.ResourcePolicy
 	Grants []access.Grant
+	// AWSManaged marks a KMS key that AWS manages: RCPs do not reach it.
+	AWSManaged bool
 	// SkipIdentity: the answer does not depend on the caller's own policies
 	// (sts:AssumeRole by a service principal, for instance).
 	SkipIdentity bool

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
 )
@@ -70,6 +72,7 @@ func (s *Service) need(c *api.Call, action string, t target, f forms) (api.Need,
 		// it allows is told that there is no such key.
 		return n, nil
 	}
+	n.AWSManaged = t.key.Manager == kmstypes.KeyManagerTypeAws
 	setResources(c, t)
 	names, err := aliasesOf(c, t.scope, t.id)
 	if err != nil {
