@@ -346,3 +346,93 @@ func (k *company) shared(by clients, name string) map[string]any {
 	k.Fatalf("no shared %s in the trail", name)
 	return nil
 }
+
+// TestDelegatedPolicies: the organization's resource policy lets a member manage
+// policies, as far as it and the member's own policies say (Organizations guide,
+// "Delegated administrator for AWS Organizations").
+func TestDelegatedPolicies(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	create := func(by clients, kind orgtypes.PolicyType, name string) error {
+		content := `{"tags":{"team":{"tag_key":{"@@assign":"Team"}}}}`
+		if kind == orgtypes.PolicyTypeServiceControlPolicy {
+			content = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:*","Resource":"*"}}`
+		}
+		_, err := by.org.CreatePolicy(t.Context(), &organizations.CreatePolicyInput{Name: &name, Description: aws.String(""), Type: kind, Content: &content})
+		return err
+	}
+	list := func(by clients) error {
+		_, err := by.org.ListAccounts(t.Context(), &organizations.ListAccountsInput{})
+		return err
+	}
+	put := func(content string) error {
+		_, err := k.admin.org.PutResourcePolicy(t.Context(), &organizations.PutResourcePolicyInput{Content: &content})
+		return err
+	}
+	wantCode(t, create(k.inMember, orgtypes.PolicyTypeTagPolicy, "before"), "AccessDeniedException")
+	wantCode(t, list(k.inMember), "AccessDeniedException")
+
+	principal := `"Principal":{"AWS":"arn:aws:iam::` + k.member + `:root"}`
+	for name, statement := range map[string]string{
+		"what only the management account does": `{"Effect":"Allow",` + principal + `,"Action":"organizations:CloseAccount","Resource":"*"}`,
+		"an action of another service":          `{"Effect":"Allow",` + principal + `,"Action":"iam:ListUsers","Resource":"*"}`,
+		"NotAction":                             `{"Effect":"Allow",` + principal + `,"NotAction":"organizations:CloseAccount","Resource":"*"}`,
+		"NotResource":                           `{"Effect":"Allow",` + principal + `,"Action":"organizations:ListRoots","NotResource":"arn:aws:organizations::123456789012:root/o-example/r-1"}`,
+	} {
+		if err := put(`{"Version":"2012-10-17","Statement":[` + statement + `]}`); err == nil {
+			t.Errorf("%s can be delegated", name)
+		} else {
+			wantCode(t, err, "InvalidInputException")
+		}
+	}
+	k.must(put(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow",` + principal + `,"Action":["organizations:List*","organizations:Describe*"],"Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"` + k.id + `"}}},
+		{"Effect":"Allow",` + principal + `,"Action":"organizations:CreatePolicy","Resource":"*","Condition":{"StringEquals":{"organizations:PolicyType":"TAG_POLICY"}}}]}`))
+	k.must(list(k.inMember))
+	k.must(create(k.inMember, orgtypes.PolicyTypeTagPolicy, "tags"))
+	wantCode(t, create(k.inMember, orgtypes.PolicyTypeServiceControlPolicy, "control"), "AccessDeniedException")
+	_, err := k.inMember.org.CloseAccount(t.Context(), &organizations.CloseAccountInput{AccountId: &k.member})
+	wantCode(t, err, "AccessDeniedException")
+	found, err := k.admin.org.ListPolicies(t.Context(), &organizations.ListPoliciesInput{Filter: orgtypes.PolicyTypeTagPolicy})
+	k.must(err)
+	if len(found.Policies) != 1 || *found.Policies[0].Name != "tags" {
+		t.Errorf("the organization has the tag policies %+v", found.Policies)
+	}
+
+	// The member's own policies must allow as well.
+	nobody := k.memberUser("nobody")
+	wantCode(t, list(nobody), "AccessDeniedException")
+	wantCode(t, create(nobody, orgtypes.PolicyTypeTagPolicy, "nobody's"), "AccessDeniedException")
+
+	_, err = k.admin.org.DeleteResourcePolicy(t.Context(), &organizations.DeleteResourcePolicyInput{})
+	k.must(err)
+	wantCode(t, create(k.inMember, orgtypes.PolicyTypeTagPolicy, "after"), "AccessDeniedException")
+}
+
+// memberUser makes a user without policies in the member account.
+func (k *company) memberUser(name string) clients {
+	k.Helper()
+	_, err := k.inMember.iam.CreateUser(k.Context(), &iam.CreateUserInput{UserName: &name})
+	k.must(err)
+	key, err := k.inMember.iam.CreateAccessKey(k.Context(), &iam.CreateAccessKeyInput{UserName: &name})
+	k.must(err)
+	return k.as(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+}
+
+// TestTagsOfTheOrganizationDecide: aws:ResourceTag is an account's own tag.
+func TestTagsOfTheOrganizationDecide(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	by := k.user("tagged")
+	k.allow("tagged", "tagged", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"organizations:DescribeAccount","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"apps"}}}}`)
+	look := func() error {
+		_, err := by.org.DescribeAccount(t.Context(), &organizations.DescribeAccountInput{AccountId: &k.member})
+		return err
+	}
+	wantCode(t, look(), "AccessDeniedException")
+	_, err := k.admin.org.TagResource(t.Context(), &organizations.TagResourceInput{
+		ResourceId: &k.member, Tags: []orgtypes.Tag{{Key: aws.String("team"), Value: aws.String("apps")}},
+	})
+	k.must(err)
+	k.must(look())
+}

@@ -14,7 +14,7 @@ import (
 // attachedMax is how many policies of a type one root, unit or account can have
 // (Organizations guide, "Quotas and service limits").
 var attachedMax = map[types.PolicyType]int{
-	types.PolicyTypeServiceControlPolicy: 5, types.PolicyTypeResourceControlPolicy: 5, types.PolicyTypeTagPolicy: 10,
+	types.PolicyTypeServiceControlPolicy: 10, types.PolicyTypeResourceControlPolicy: 5, types.PolicyTypeTagPolicy: 10,
 	types.PolicyTypeBackupPolicy: 10, types.PolicyTypeAiservicesOptOutPolicy: 5,
 }
 

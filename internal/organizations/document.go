@@ -15,8 +15,10 @@ import (
 
 // The quotas of policies (Organizations guide, "Quotas and service limits").
 const (
-	policiesMax = 2000  // policies of a type in an organization
+	controlsMax = 10000 // SCPs in an organization
+	policiesMax = 1000  // policies of each other type
 	contentMax  = 10000 // characters of a tag policy, and of the other types that are not named
+	optOutMax   = 2500  // characters of an AI services opt-out policy
 )
 
 // document is a policy of the organization.
@@ -141,7 +143,10 @@ func (d document) check() error {
 			return malformed()
 		}
 		limit = contentMax
-		if len(d.Content) > limit {
+		if d.Type == types.PolicyTypeAiservicesOptOutPolicy {
+			limit = optOutMax
+		}
+		if len([]rune(d.Content)) > limit {
 			return contentLimit()
 		}
 		return nil
@@ -183,7 +188,7 @@ func createPolicy(c *api.Call, o *organization, in *organizations.CreatePolicyIn
 	if err := o.policyNameTaken(d); err != nil {
 		return nil, err
 	}
-	if len(o.Policies) >= policiesMax {
+	if o.full(d.Type) {
 		return nil, constraint(types.ConstraintViolationExceptionReasonPolicyNumberLimitExceeded, "You have exceeded the number of policies in your organization.")
 	}
 	if o.Policies == nil {
@@ -194,6 +199,20 @@ func createPolicy(c *api.Call, o *organization, in *organizations.CreatePolicyIn
 		return nil, err
 	}
 	return &organizations.CreatePolicyOutput{Policy: o.describePolicy(d)}, nil
+}
+
+// full reports whether the organization has as many policies of a type as it may.
+func (o *organization) full(kind types.PolicyType) bool {
+	n, limit := 0, policiesMax
+	if kind == types.PolicyTypeServiceControlPolicy {
+		limit = controlsMax
+	}
+	for _, d := range o.Policies {
+		if d.Type == kind {
+			n++
+		}
+	}
+	return n >= limit
 }
 
 // changeable finds a policy of the organization's own.

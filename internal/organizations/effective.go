@@ -38,13 +38,13 @@ func effectiveTarget(c *api.Call, in *organizations.DescribeEffectivePolicyInput
 	if in.TargetId != nil {
 		return *in.TargetId
 	}
-	return c.Account
+	return c.Caller.Principal.Account
 }
 
 func describeEffectivePolicy(c *api.Call, in *organizations.DescribeEffectivePolicyInput) (*organizations.DescribeEffectivePolicyOutput, error) {
 	id := effectiveTarget(c, in)
 	look := watched
-	if id == c.Account {
+	if id == c.Caller.Principal.Account {
 		look = of
 	}
 	o, err := look(c)

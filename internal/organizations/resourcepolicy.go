@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/keyturn/keyturn/internal/api"
-	"github.com/keyturn/keyturn/policy"
 )
 
 // resourcePolicy is the organization's resource-based delegation policy.
@@ -36,9 +35,8 @@ func (o *organization) describeResourcePolicy() *types.ResourcePolicy {
 }
 
 func putResourcePolicy(c *api.Call, o *organization, in *organizations.PutResourcePolicyInput) (*organizations.PutResourcePolicyOutput, error) {
-	// In form it is a resource-based policy as a key's is.
-	if _, err := policy.Load([]byte(*in.Content), policy.KeyPolicy); err != nil {
-		return nil, invalid(types.InvalidInputExceptionReasonInvalidResourcePolicyJson, "The provided resource policy is not valid: %s", err)
+	if err := checkDelegation(*in.Content); err != nil {
+		return nil, err
 	}
 	if o.Resource == nil {
 		o.Resource = &resourcePolicy{ID: "rp-" + newID(c, 8)}

@@ -8,6 +8,7 @@ package organizations
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
@@ -55,31 +56,67 @@ func authorize[In any](name string, at func(*api.Call, *organization, *In) targe
 		if o == nil {
 			o = &organization{Management: c.Account, ID: "o-none", Partition: c.Partition}
 		}
-		var t target
-		if at != nil {
-			t = at(c, o, in)
-		}
-		if len(t.resources) == 0 {
-			t.resources = []string{"*"}
-		}
-		needs := make([]api.Need, 0, len(t.resources))
-		for _, r := range t.resources {
-			needs = append(needs, api.Need{Action: "organizations:" + name, Resource: r, Context: t.context.Clone()})
-		}
-		return needs, nil
+		needs := needsOf(c, o, name, at, in)
+		_, err = o.delegated(c, name, needs)
+		return needs, err
 	}
+}
+
+func needsOf[In any](c *api.Call, o *organization, name string, at func(*api.Call, *organization, *In) target, in *In) []api.Need {
+	var t target
+	if at != nil {
+		t = at(c, o, in)
+	}
+	if len(t.resources) == 0 {
+		t.resources = []string{"*"}
+	}
+	needs := make([]api.Need, 0, len(t.resources))
+	for _, r := range t.resources {
+		n := api.Need{Action: "organizations:" + name, Resource: r, Context: t.context.Clone()}
+		for key, value := range o.Tags[r[strings.LastIndexByte(r, '/')+1:]] {
+			n.Context.Set("aws:ResourceTag/"+key, value)
+		}
+		needs = append(needs, n)
+	}
+	return needs
+}
+
+// acting is the call as its handler sees it: one of the management account, if
+// the organization's resource policy lets a member act for it.
+func acting[In any](c *api.Call, name string, at func(*api.Call, *organization, *In) target, in *In) (*api.Call, error) {
+	o, err := find(c.Tx, c.Account)
+	if err != nil || o == nil {
+		return c, err
+	}
+	delegated, err := o.delegated(c, name, needsOf(c, o, name, at, in))
+	if err != nil || !delegated {
+		return c, err
+	}
+	d := *c
+	d.Account = o.Management
+	return &d, nil
 }
 
 // read makes an operation that changes nothing.
 func read[In, Out any](name string, at func(*api.Call, *organization, *In) target, do func(*api.Call, *In) (*Out, error)) api.Operation {
-	return api.Read(name, authorize(name, at), do)
+	return api.Read(name, authorize(name, at), func(c *api.Call, in *In) (*Out, error) {
+		d, err := acting(c, name, at, in)
+		if err != nil {
+			return nil, err
+		}
+		return do(d, in)
+	})
 }
 
 // change makes an operation that changes the organization of the caller, who
-// must be of its management account.
+// must be of its management account, or be let by the resource policy.
 func change[In, Out any](name string, at func(*api.Call, *organization, *In) target, do func(*api.Call, *organization, *In) (*Out, error)) api.Operation {
 	return api.Op(name, authorize(name, at), func(c *api.Call, in *In) (*Out, error) {
-		o, err := managed(c)
+		d, err := acting(c, name, at, in)
+		if err != nil {
+			return nil, err
+		}
+		o, err := managed(d)
 		if err != nil {
 			return nil, err
 		}
