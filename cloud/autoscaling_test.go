@@ -324,3 +324,33 @@ func TestWarmPoolWithCustomerKey(t *testing.T) {
 	s.retry("g")
 	s.awaitInService("g", 1)
 }
+
+// TestGroupAfterRestart: a group goes on with its work when the cloud is opened
+// again.
+func TestGroupAfterRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := open(t, dir)
+	first.configuration("c", "")
+	first.group(first.root, "g", "c", 2, 2)
+	first.close()
+
+	second := open(t, dir)
+	second.awaitInService("g", 2)
+	second.close()
+}
+
+// TestSpotGroup: a launch configuration with a price launches Spot Instances.
+func TestSpotGroup(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	_, err := s.root.scaling.CreateLaunchConfiguration(t.Context(), &autoscaling.CreateLaunchConfigurationInput{
+		LaunchConfigurationName: aws.String("c"), ImageId: aws.String(s.image()), InstanceType: aws.String("t3.micro"), SpotPrice: aws.String("0.50"),
+	})
+	s.must(err)
+	s.group(s.root, "g", "c", 1, 1)
+	s.awaitInService("g", 1)
+	if i := s.instance(*s.described("g").Instances[0].InstanceId); i.InstanceLifecycle != ec2types.InstanceLifecycleTypeSpot {
+		t.Errorf("the instance's lifecycle is %q", i.InstanceLifecycle)
+	}
+}

@@ -115,6 +115,7 @@ func (f configuration) setLaunch(in *ec2.RunInstancesInput) {
 		in.Placement.Tenancy = ec2types.Tenancy(*v.PlacementTenancy)
 	}
 	if v.SpotPrice != nil {
+		// At AWS the group places a Spot request, which Spot's own role launches.
 		in.InstanceMarketOptions = &ec2types.InstanceMarketOptionsRequest{
 			MarketType: ec2types.MarketTypeSpot, SpotOptions: &ec2types.SpotMarketOptions{MaxPrice: v.SpotPrice},
 		}
