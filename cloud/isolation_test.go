@@ -76,6 +76,8 @@ func allOperations(c *Cloud) []*operation {
 			all = append(all, op)
 		}
 	}
+	// An invitation lies with the account that it is for: that is what it is.
+	all = slices.DeleteFunc(all, func(op *operation) bool { return op.Name() == "InviteAccountToOrganization" })
 	slices.SortFunc(all, func(a, b *operation) int {
 		return strings.Compare(a.service+":"+a.Name(), b.service+":"+b.Name())
 	})

@@ -53,6 +53,7 @@ func (s *Service) Operations() []api.Operation {
 		s.tagOperations(),
 		s.templateOperations(),
 		s.spotOperations(),
+		s.fleetOperations(),
 	)
 }
 

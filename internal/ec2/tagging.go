@@ -152,6 +152,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"key-":    types.ResourceTypeKeyPair,
 	"lt-":     types.ResourceTypeLaunchTemplate,
 	"sir-":    types.ResourceTypeSpotInstancesRequest,
+	"fleet-":  types.ResourceTypeFleet,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -197,6 +198,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = gateways.get(c, id)
 	case types.ResourceTypeRouteTable:
 		_, err = routeTables.get(c, id)
+	case types.ResourceTypeFleet:
+		_, err = getFleet(c, id)
 	case types.ResourceTypeSpotInstancesRequest:
 		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:
