@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -435,4 +436,40 @@ func TestTagsOfTheOrganizationDecide(t *testing.T) {
 	})
 	k.must(err)
 	k.must(look())
+}
+
+// TestSimulationKnowsTheOrganization: the simulator says what an SCP takes away.
+func TestSimulationKnowsTheOrganization(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	k.control(orgtypes.PolicyTypeServiceControlPolicy, k.member, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"kms:CreateGrant","Resource":"*"}}`)
+	out, err := k.inMember.iam.SimulatePrincipalPolicy(t.Context(), &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: aws.String("arn:aws:iam::" + k.member + ":role/OrganizationAccountAccessRole"), ActionNames: []string{"kms:CreateGrant", "kms:Decrypt"},
+	})
+	k.must(err)
+	got := map[string]bool{}
+	for _, r := range out.EvaluationResults {
+		if r.OrganizationsDecisionDetail == nil {
+			t.Fatalf("%s has no decision of the organization", *r.EvalActionName)
+		}
+		if allowed := r.OrganizationsDecisionDetail.AllowedByOrganizations; allowed != (r.EvalDecision == iamtypes.PolicyEvaluationDecisionTypeAllowed) {
+			t.Errorf("%s is %s, and the organization allows it: %v", *r.EvalActionName, r.EvalDecision, allowed)
+		}
+		got[*r.EvalActionName] = r.OrganizationsDecisionDetail.AllowedByOrganizations
+	}
+	if got["kms:CreateGrant"] || !got["kms:Decrypt"] {
+		t.Errorf("the organization allows %v", got)
+	}
+}
+
+// TestOrganizationsHasARole: the service-linked role is in every account, made
+// in the name of whoever brought the account in.
+func TestOrganizationsHasARole(t *testing.T) {
+	t.Parallel()
+	k := newCompany(t)
+	for account, by := range map[string]clients{"the management account": k.admin, "the member": k.inMember} {
+		if _, err := by.iam.GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("AWSServiceRoleForOrganizations")}); err != nil {
+			t.Errorf("%s has no role: %v", account, err)
+		}
+	}
 }

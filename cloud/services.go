@@ -46,7 +46,8 @@ func (c *Cloud) open() error {
 	}
 	c.iam = iam.New(root)
 	c.sts = sts.New(root, c.iam)
-	c.organizations = organizations.New(c.iam)
+	c.organizations = organizations.New(c.iam, c.iam)
+	c.iam.WithOrganizations(c.organizations)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)

@@ -3,6 +3,9 @@ package iam
 import (
 	"encoding/json"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/iam/managed"
 	"github.com/keyturn/keyturn/internal/store"
@@ -11,7 +14,8 @@ import (
 var _ api.AccountRoles = (*Service)(nil)
 
 // CreateAccountRole makes the role through which the management account reaches
-// an account that it created.
+// an account that it created, and the service-linked role that Organizations has
+// in each of its accounts.
 func (s *Service) CreateAccountRole(c *api.Call, account, name, trusted string) error {
 	there := *c
 	there.Account = account
@@ -31,5 +35,9 @@ func (s *Service) CreateAccountRole(c *api.Call, account, name, trusted string) 
 		MaxSession: sessionDefault,
 	}
 	r.Attached = []string{"arn:" + c.Partition + ":iam::aws:" + admin.Resource()}
-	return putNewRole(&there, r, string(trust))
+	if err := putNewRole(&there, r, string(trust)); err != nil {
+		return err
+	}
+	_, err = s.createServiceLinkedRole(&there, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("organizations.amazonaws.com")})
+	return err
 }

@@ -37,12 +37,17 @@ type Service struct {
 	groups    decoded[group]
 	roles     decoded[role]
 	keys      decoded[accessKey]
+	// organizations tells which SCPs bear on a simulated caller; nil: none do.
+	organizations api.Organizations
 }
 
 // New returns the service; root seals the secrets of access keys.
 func New(root Sealer) *Service {
 	return &Service{root: root}
 }
+
+// WithOrganizations has simulations ask the SCPs of the account.
+func (s *Service) WithOrganizations(o api.Organizations) { s.organizations = o }
 
 // Name is the signing name.
 func (s *Service) Name() string { return "iam" }

@@ -50,8 +50,25 @@ func (s *Service) simulatePrincipalPolicy(c *api.Call, in *iam.SimulatePrincipal
 	if err := sim.caller(c, in.CallerArn, in.ResourceOwner); err != nil {
 		return nil, err
 	}
+	if err := s.controlled(c, &sim); err != nil {
+		return nil, err
+	}
 	p, err := paginate(sim.run(), evaluationKey, in.Marker, in.MaxItems)
 	return &iam.SimulatePrincipalPolicyOutput{EvaluationResults: p.items, IsTruncated: p.truncated, Marker: p.marker}, err
+}
+
+// controlled adds the SCPs of the account (IAM guide, "IAM policy testing with
+// the IAM policy simulator").
+func (s *Service) controlled(c *api.Call, sim *simulation) error {
+	if s.organizations == nil {
+		return nil
+	}
+	place, err := s.organizations.Membership(c.Tx, c.Account)
+	if err != nil || place == nil {
+		return err
+	}
+	sim.policies.ServiceControl, sim.policies.ManagementAccount = place.ServiceControl, place.ManagementAccount
+	return nil
 }
 
 func (s *Service) simulateCustomPolicy(c *api.Call, in *iam.SimulateCustomPolicyInput) (*iam.SimulateCustomPolicyOutput, error) {

@@ -47,7 +47,7 @@ func (s *Service) invitationOperations() []api.Operation {
 			}
 			return tagging(on(o.arn("account", "/"+account)), in.Tags)
 		}, invite),
-		api.Op("AcceptHandshake", onHandshake("AcceptHandshake", func(in *organizations.AcceptHandshakeInput) *string { return in.HandshakeId }), accept),
+		api.Op("AcceptHandshake", onHandshake("AcceptHandshake", func(in *organizations.AcceptHandshakeInput) *string { return in.HandshakeId }), s.accept),
 		api.Op("DeclineHandshake", onHandshake("DeclineHandshake", func(in *organizations.DeclineHandshakeInput) *string { return in.HandshakeId }), decline),
 		api.Op("CancelHandshake", onHandshake("CancelHandshake", func(in *organizations.CancelHandshakeInput) *string { return in.HandshakeId }), cancel),
 		api.Read("DescribeHandshake", onHandshake("DescribeHandshake", func(in *organizations.DescribeHandshakeInput) *string { return in.HandshakeId }), describeHandshake),
@@ -186,7 +186,7 @@ func settle(c *api.Call, id *string, bySender bool, to types.HandshakeState) (*o
 	return o, i, nil
 }
 
-func accept(c *api.Call, in *organizations.AcceptHandshakeInput) (*organizations.AcceptHandshakeOutput, error) {
+func (s *Service) accept(c *api.Call, in *organizations.AcceptHandshakeInput) (*organizations.AcceptHandshakeOutput, error) {
 	o, i, err := settle(c, in.HandshakeId, false, types.HandshakeStateAccepted)
 	if err != nil {
 		return nil, err
@@ -204,6 +204,11 @@ func accept(c *api.Call, in *organizations.AcceptHandshakeInput) (*organizations
 	a := account{ID: c.Account, Name: c.Account, Email: c.Account + "@example.com", Status: types.AccountStatusActive, Method: types.AccountJoinedMethodInvited}
 	if err := o.join(c, a); err != nil {
 		return nil, err
+	}
+	if o.Features == types.OrganizationFeatureSetAll {
+		if err := s.link(c); err != nil {
+			return nil, err
+		}
 	}
 	if len(i.Tags) > 0 {
 		o.setTags(c.Account, i.Tags)

@@ -100,14 +100,14 @@ func (o *organization) arn(noun, path string) string {
 
 func (s *Service) organizationOperations() []api.Operation {
 	return []api.Operation{
-		api.Op("CreateOrganization", authorize[organizations.CreateOrganizationInput]("CreateOrganization", nil), createOrganization),
+		api.Op("CreateOrganization", authorize[organizations.CreateOrganizationInput]("CreateOrganization", nil), s.createOrganization),
 		read("DescribeOrganization", nil, describeOrganization),
 		api.Op("DeleteOrganization", authorize[organizations.DeleteOrganizationInput]("DeleteOrganization", nil), deleteOrganization),
 		api.Op("LeaveOrganization", authorize[organizations.LeaveOrganizationInput]("LeaveOrganization", nil), leaveOrganization),
 	}
 }
 
-func createOrganization(c *api.Call, in *organizations.CreateOrganizationInput) (*organizations.CreateOrganizationOutput, error) {
+func (s *Service) createOrganization(c *api.Call, in *organizations.CreateOrganizationInput) (*organizations.CreateOrganizationOutput, error) {
 	existing, err := find(c.Tx, c.Account)
 	if err != nil {
 		return nil, err
@@ -129,6 +129,9 @@ func createOrganization(c *api.Call, in *organizations.CreateOrganizationInput) 
 	}
 	if o.Features == types.OrganizationFeatureSetAll {
 		o.enable(types.PolicyTypeServiceControlPolicy)
+		if err := s.link(c); err != nil {
+			return nil, err
+		}
 	}
 	if err := members.Put(c.Tx, c.Global(), row, member{Management: c.Account}); err != nil {
 		return nil, err

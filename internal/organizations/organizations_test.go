@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	awsorg "github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/smithy-go"
@@ -36,11 +37,14 @@ type world struct {
 	now     time.Time
 	tasks   []api.Task
 	roles   []string
+	// linked are the accounts with a service-linked role; unlinkable: IAM refuses to make one.
+	linked     map[string]bool
+	unlinkable bool
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, store: store.Memory(), ops: map[string]api.Operation{}, random: rand.NewChaCha8([32]byte{1}), now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	w.service = organizations.New(w)
+	w := &world{t: t, store: store.Memory(), ops: map[string]api.Operation{}, linked: map[string]bool{}, random: rand.NewChaCha8([32]byte{1}), now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w.service = organizations.New(w, w)
 	for _, o := range w.service.Operations() {
 		w.ops[o.Name()] = o
 	}
@@ -53,8 +57,26 @@ func (w *world) CreateAccountRole(_ *api.Call, account, name, trusted string) er
 	return nil
 }
 
-func (w *world) Invoke(*api.Call, string, string, any) (any, error) {
-	return nil, errors.New("no other service here")
+// LinkedRole and Invoke are IAM's part in service-linked roles.
+func (w *world) LinkedRole(c *api.Call, arn, _ string) (api.Caller, error) {
+	if want := "arn:aws:iam::" + c.Account + ":role/aws-service-role/organizations.amazonaws.com/AWSServiceRoleForOrganizations"; arn != want {
+		w.t.Errorf("the role asked for is %s, want %s", arn, want)
+	}
+	if w.linked[c.Account] {
+		return api.Caller{}, nil
+	}
+	return api.Caller{}, store.ErrNotFound
+}
+
+func (w *world) Invoke(c *api.Call, service, operation string, in any) (any, error) {
+	if r, ok := in.(*iam.CreateServiceLinkedRoleInput); !ok || service != "iam" || operation != "CreateServiceLinkedRole" || *r.AWSServiceName != "organizations.amazonaws.com" {
+		return nil, errors.New("no other service here")
+	}
+	if w.unlinkable {
+		return nil, api.Error("AccessDenied", "not authorized")
+	}
+	w.linked[c.Account] = true
+	return &iam.CreateServiceLinkedRoleOutput{}, nil
 }
 
 func (w *world) Schedule(_ *api.Call, t api.Task) error {
@@ -432,4 +454,30 @@ func TestTreeHoldsTogether(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestServiceLinkedRole: an organization with all features needs the role of its
+// own, which IAM may refuse; one that only bills together does not.
+func TestServiceLinkedRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.unlinkable = true
+	_, err := w.run(management, "CreateOrganization", &awsorg.CreateOrganizationInput{})
+	if e, ok := errors.AsType[*types.AccessDeniedForDependencyException](err); !ok || e.Reason != types.AccessDeniedForDependencyExceptionReasonAccessDeniedDuringCreateServiceLinkedRole {
+		t.Errorf("without permission to make the role: %v", err)
+	}
+	if _, err := w.run(management, "DescribeOrganization", &awsorg.DescribeOrganizationInput{}); code(err) != "AWSOrganizationsNotInUseException" {
+		t.Errorf("what was refused is there: %v", err)
+	}
+	must[awsorg.CreateOrganizationOutput](w, management, "CreateOrganization", &awsorg.CreateOrganizationInput{FeatureSet: types.OrganizationFeatureSetConsolidatedBilling})
+	must[awsorg.DeleteOrganizationOutput](w, management, "DeleteOrganization", &awsorg.DeleteOrganizationInput{})
+	w.unlinkable = false
+	must[awsorg.CreateOrganizationOutput](w, management, "CreateOrganization", &awsorg.CreateOrganizationInput{})
+	invitation := must[awsorg.InviteAccountToOrganizationOutput](w, management, "InviteAccountToOrganization", &awsorg.InviteAccountToOrganizationInput{
+		Target: &types.HandshakeParty{Type: types.HandshakePartyTypeAccount, Id: aws.String(stranger)},
+	}).Handshake
+	must[awsorg.AcceptHandshakeOutput](w, stranger, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: invitation.Id})
+	if !w.linked[management] || !w.linked[stranger] {
+		t.Errorf("the role is in %v, want it in both accounts", w.linked)
+	}
 }

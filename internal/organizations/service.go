@@ -17,13 +17,16 @@ import (
 // Service is AWS Organizations. It keeps no state but a cache addressed by
 // content, and is safe for concurrent use.
 type Service struct {
-	roles api.AccountRoles
-	trees cache
+	roles  api.AccountRoles
+	linked api.LinkedRoles
+	trees  cache
 }
 
 // New returns the service; roles makes the role through which a new account is
-// reached.
-func New(roles api.AccountRoles) *Service { return &Service{roles: roles} }
+// reached, and linked tells whether an account has Organizations' own role.
+func New(roles api.AccountRoles, linked api.LinkedRoles) *Service {
+	return &Service{roles: roles, linked: linked}
+}
 
 // Name is the signing name.
 func (s *Service) Name() string { return "organizations" }
