@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// cause is the newest activity's with that beginning of a description.
+// activity is the newest with that beginning of a description.
 func (w *world) activity(description string) types.Activity {
 	w.t.Helper()
 	for _, a := range w.activities() {

@@ -20,8 +20,7 @@ import (
 type configuration struct {
 	Name, ID string
 	Created  time.Time
-	// Role is the role of the instance profile when it was made.
-	Input autoscaling.CreateLaunchConfigurationInput
+	Input    autoscaling.CreateLaunchConfigurationInput
 }
 
 var configurationTable = store.NewTable[configuration]("autoscaling.launchConfiguration")
