@@ -259,12 +259,12 @@ func moveAccount(_ *api.Call, o *organization, in *organizations.MoveAccountInpu
 }
 
 func removeAccount(c *api.Call, o *organization, in *organizations.RemoveAccountFromOrganizationInput) (*organizations.RemoveAccountFromOrganizationOutput, error) {
-	return &organizations.RemoveAccountFromOrganizationOutput{}, o.removeAccount(c.Tx, aws.ToString(in.AccountId))
+	return &organizations.RemoveAccountFromOrganizationOutput{}, o.removeAccount(c.Tx, aws.ToString(in.AccountId), c.Now)
 }
 
 // removeAccount takes an account out of the organization: it goes on by itself,
 // without the organization's policies.
-func (o *organization) removeAccount(tx store.Tx, id string) error {
+func (o *organization) removeAccount(tx store.Tx, id string, now time.Time) error {
 	switch _, ok := o.Accounts[id]; {
 	case !ok:
 		return accountNotFound()
@@ -276,6 +276,8 @@ func (o *organization) removeAccount(tx store.Tx, id string) error {
 	}
 	delete(o.Accounts, id)
 	o.forget(id)
+	// One voice less that the change to all features waits for.
+	o.approve(now)
 	return members.Delete(tx, scopeOf(id), row)
 }
 

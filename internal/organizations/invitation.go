@@ -3,6 +3,7 @@ package organizations
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,12 +18,15 @@ import (
 // "Quotas and service limits": handshakes expire after fifteen days).
 const invitationTime = 15 * 24 * time.Hour
 
-// invitation is a handshake of the kind INVITE.
+// invitation is a handshake: of the kind INVITE, or one of those by which an
+// organization comes to all features (see features.go).
 type invitation struct {
 	ID, Account, Notes string
-	Requested          time.Time
-	State              types.HandshakeState
-	Tags               map[string]string `json:",omitempty"`
+	// Action is empty for INVITE.
+	Action    types.ActionType `json:",omitempty"`
+	Requested time.Time
+	State     types.HandshakeState
+	Tags      map[string]string `json:",omitempty"`
 }
 
 // invited is a row of an account's: an invitation of an organization to it.
@@ -32,10 +36,31 @@ var invitations = store.NewTable[invited]("organizations.invited")
 
 // state is what became of the invitation.
 func (i invitation) state(now time.Time) types.HandshakeState {
-	if i.State == types.HandshakeStateOpen && now.After(i.Requested.Add(invitationTime)) {
+	pending := i.State == types.HandshakeStateOpen || i.State == types.HandshakeStateRequested
+	if pending && now.After(i.expires()) {
 		return types.HandshakeStateExpired
 	}
 	return i.State
+}
+
+// expires is when the handshake ends if nobody answers.
+func (i invitation) expires() time.Time {
+	if i.Action != "" {
+		return i.Requested.Add(featuresTime)
+	}
+	return i.Requested.Add(invitationTime)
+}
+
+// action is the handshake's kind.
+func (i invitation) action() types.ActionType {
+	if i.Action == "" {
+		return types.ActionTypeInviteAccountToOrganization
+	}
+	return i.Action
+}
+
+func (o *organization) handshakeARN(i invitation) string {
+	return o.arn("handshake", "/"+strings.ToLower(string(i.action()))+"/"+i.ID)
 }
 
 func (s *Service) invitationOperations() []api.Operation {
@@ -47,6 +72,7 @@ func (s *Service) invitationOperations() []api.Operation {
 			}
 			return tagging(on(o.arn("account", "/"+account)), in.Tags)
 		}, invite),
+		change("EnableAllFeatures", nil, enableAllFeatures),
 		api.Op("AcceptHandshake", onHandshake("AcceptHandshake", func(in *organizations.AcceptHandshakeInput) *string { return in.HandshakeId }), s.accept),
 		api.Op("DeclineHandshake", onHandshake("DeclineHandshake", func(in *organizations.DeclineHandshakeInput) *string { return in.HandshakeId }), decline),
 		api.Op("CancelHandshake", onHandshake("CancelHandshake", func(in *organizations.CancelHandshakeInput) *string { return in.HandshakeId }), cancel),
@@ -61,9 +87,9 @@ func (s *Service) invitationOperations() []api.Operation {
 func onHandshake[In any](name string, id func(*In) *string) api.Authorize[In] {
 	return func(c *api.Call, in *In) ([]api.Need, error) {
 		resource := "*"
-		o, _, err := handshake(c, id(in))
+		o, i, err := handshake(c, id(in))
 		if err == nil {
-			resource = o.arn("handshake", "/invite/"+aws.ToString(id(in)))
+			resource = o.handshakeARN(i)
 		}
 		return []api.Need{{Action: "organizations:" + name, Resource: resource}}, nil
 	}
@@ -106,24 +132,30 @@ func handshake(c *api.Call, id *string) (*organization, invitation, error) {
 }
 
 func (o *organization) describeHandshake(i invitation, now time.Time) *types.Handshake {
-	out := &types.Handshake{
-		Id: aws.String(i.ID), Arn: aws.String(o.arn("handshake", "/invite/"+i.ID)), Action: types.ActionTypeInviteAccountToOrganization,
-		State: i.state(now), RequestedTimestamp: aws.Time(i.Requested), ExpirationTimestamp: aws.Time(i.Requested.Add(invitationTime)),
-		Parties: []types.HandshakeParty{
-			{Id: aws.String(o.ID[len("o-"):]), Type: types.HandshakePartyTypeOrganization},
-			{Id: aws.String(i.Account), Type: types.HandshakePartyTypeAccount},
-		},
-		Resources: []types.HandshakeResource{
-			{Type: types.HandshakeResourceTypeOrganization, Value: aws.String(o.ID), Resources: []types.HandshakeResource{
-				{Type: types.HandshakeResourceTypeMasterEmail, Value: aws.String(o.Accounts[o.Management].Email)},
-				{Type: types.HandshakeResourceTypeMasterName, Value: aws.String(o.Accounts[o.Management].Name)},
-				{Type: types.HandshakeResourceTypeOrganizationFeatureSet, Value: aws.String(string(o.Features))},
-			}},
-			{Type: types.HandshakeResourceTypeAccount, Value: aws.String(i.Account)},
-		},
+	resource := func(kind types.HandshakeResourceType, value string) types.HandshakeResource {
+		return types.HandshakeResource{Type: kind, Value: aws.String(value)}
 	}
+	whole := resource(types.HandshakeResourceTypeOrganization, o.ID)
+	out := &types.Handshake{
+		Id: aws.String(i.ID), Arn: aws.String(o.handshakeARN(i)), Action: i.action(),
+		State: i.state(now), RequestedTimestamp: aws.Time(i.Requested), ExpirationTimestamp: aws.Time(i.expires()),
+		Parties: []types.HandshakeParty{{Id: aws.String(o.ID[len("o-"):]), Type: types.HandshakePartyTypeOrganization}},
+	}
+	if i.Account != "" {
+		out.Parties = append(out.Parties, types.HandshakeParty{Id: aws.String(i.Account), Type: types.HandshakePartyTypeAccount})
+	}
+	if i.Action != "" {
+		out.Resources = []types.HandshakeResource{whole}
+		return out
+	}
+	whole.Resources = []types.HandshakeResource{
+		resource(types.HandshakeResourceTypeMasterEmail, o.Accounts[o.Management].Email),
+		resource(types.HandshakeResourceTypeMasterName, o.Accounts[o.Management].Name),
+		resource(types.HandshakeResourceTypeOrganizationFeatureSet, string(o.Features)),
+	}
+	out.Resources = []types.HandshakeResource{whole, resource(types.HandshakeResourceTypeAccount, i.Account)}
 	if i.Notes != "" {
-		out.Resources = append(out.Resources, types.HandshakeResource{Type: types.HandshakeResourceTypeNotes, Value: aws.String(i.Notes)})
+		out.Resources = append(out.Resources, resource(types.HandshakeResourceTypeNotes, i.Notes))
 	}
 	return out
 }
@@ -139,6 +171,12 @@ func invite(c *api.Call, o *organization, in *organizations.InviteAccountToOrgan
 	}
 	if _, member := o.Accounts[id]; member {
 		return nil, &types.DuplicateHandshakeException{Message: aws.String("The invitation is for an account that is already in the organization.")}
+	}
+	if _, pending := o.migration(c.Now); pending {
+		return nil, &types.HandshakeConstraintViolationException{
+			Reason:  types.HandshakeConstraintViolationExceptionReasonInviteDisabledDuringEnableAllFeatures,
+			Message: aws.String("You cannot invite new accounts while the organization is enabling all features."),
+		}
 	}
 	for _, i := range o.Invitations {
 		if i.Account == id && i.state(c.Now) == types.HandshakeStateOpen {
@@ -172,6 +210,10 @@ func settle(c *api.Call, id *string, bySender bool, to types.HandshakeState) (*o
 	if err != nil {
 		return nil, i, err
 	}
+	if i.Action == types.ActionTypeEnableAllFeatures {
+		// The management account is the only party.
+		bySender = true
+	}
 	if bySender != (o.Management == c.Account) {
 		return nil, i, accessDenied()
 	}
@@ -190,6 +232,12 @@ func (s *Service) accept(c *api.Call, in *organizations.AcceptHandshakeInput) (*
 	o, i, err := settle(c, in.HandshakeId, false, types.HandshakeStateAccepted)
 	if err != nil {
 		return nil, err
+	}
+	if i.Action != "" {
+		if err := s.accepted(c, o, i); err != nil {
+			return nil, err
+		}
+		return &organizations.AcceptHandshakeOutput{Handshake: o.describeHandshake(i, c.Now)}, o.put(c.Tx)
 	}
 	mine, err := find(c.Tx, c.Account)
 	if err != nil {

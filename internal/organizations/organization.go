@@ -193,7 +193,7 @@ func leaveOrganization(c *api.Call, _ *organizations.LeaveOrganizationInput) (*o
 	if o.Management == c.Account {
 		return nil, &types.MasterCannotLeaveOrganizationException{Message: aws.String("The master account cannot leave the organization; it can only be deleted with the organization.")}
 	}
-	if err := o.removeAccount(c.Tx, c.Account); err != nil {
+	if err := o.removeAccount(c.Tx, c.Account, c.Now); err != nil {
 		return nil, err
 	}
 	return &organizations.LeaveOrganizationOutput{}, o.put(c.Tx)

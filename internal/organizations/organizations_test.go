@@ -481,3 +481,52 @@ func TestServiceLinkedRole(t *testing.T) {
 		t.Errorf("the role is in %v, want it in both accounts", w.linked)
 	}
 }
+
+// TestAllFeatures: every invited account must approve before the management
+// account can finish (Organizations guide, "Enabling all features for an
+// organization").
+func TestAllFeatures(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must[awsorg.CreateOrganizationOutput](w, management, "CreateOrganization", &awsorg.CreateOrganizationInput{FeatureSet: types.OrganizationFeatureSetConsolidatedBilling})
+	invitation := must[awsorg.InviteAccountToOrganizationOutput](w, management, "InviteAccountToOrganization", &awsorg.InviteAccountToOrganizationInput{
+		Target: &types.HandshakeParty{Type: types.HandshakePartyTypeAccount, Id: aws.String(stranger)},
+	}).Handshake
+	must[awsorg.AcceptHandshakeOutput](w, stranger, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: invitation.Id})
+	all := must[awsorg.EnableAllFeaturesOutput](w, management, "EnableAllFeatures", &awsorg.EnableAllFeaturesInput{}).Handshake
+	if all.Action != types.ActionTypeEnableAllFeatures || all.State != types.HandshakeStateRequested || !strings.Contains(*all.Arn, "/enable_all_features/") {
+		t.Errorf("the handshake is %s %s %s", all.Action, all.State, *all.Arn)
+	}
+	if _, err := w.run(management, "EnableAllFeatures", &awsorg.EnableAllFeaturesInput{}); code(err) != "HandshakeConstraintViolationException" {
+		t.Errorf("asked twice: %v", err)
+	}
+	if _, err := w.run(management, "InviteAccountToOrganization", &awsorg.InviteAccountToOrganizationInput{
+		Target: &types.HandshakeParty{Type: types.HandshakePartyTypeAccount, Id: aws.String("333333333333")},
+	}); code(err) != "HandshakeConstraintViolationException" {
+		t.Errorf("an invitation in between: %v", err)
+	}
+	if _, err := w.run(management, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: all.Id}); code(err) != "InvalidHandshakeTransitionException" {
+		t.Errorf("finished before all have approved: %v", err)
+	}
+	asked := must[awsorg.ListHandshakesForAccountOutput](w, stranger, "ListHandshakesForAccount", &awsorg.ListHandshakesForAccountInput{
+		Filter: &types.HandshakeFilter{ActionType: types.ActionTypeApproveAllFeatures},
+	}).Handshakes
+	if len(asked) != 1 {
+		t.Fatalf("the invited account is asked %d times", len(asked))
+	}
+	must[awsorg.AcceptHandshakeOutput](w, stranger, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: asked[0].Id})
+	if got := must[awsorg.DescribeHandshakeOutput](w, management, "DescribeHandshake", &awsorg.DescribeHandshakeInput{HandshakeId: all.Id}).Handshake.State; got != types.HandshakeStateOpen {
+		t.Errorf("after the approval the handshake is %s", got)
+	}
+	if _, err := w.run(stranger, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: all.Id}); code(err) != "HandshakeNotFoundException" {
+		t.Errorf("the member finishes: %v", err)
+	}
+	must[awsorg.AcceptHandshakeOutput](w, management, "AcceptHandshake", &awsorg.AcceptHandshakeInput{HandshakeId: all.Id})
+	o := must[awsorg.DescribeOrganizationOutput](w, stranger, "DescribeOrganization", &awsorg.DescribeOrganizationInput{}).Organization
+	if o.FeatureSet != types.OrganizationFeatureSetAll || len(o.AvailablePolicyTypes) != 1 || !w.linked[stranger] || !w.linked[management] {
+		t.Errorf("the organization has %s, %v; roles in %v", o.FeatureSet, o.AvailablePolicyTypes, w.linked)
+	}
+	if _, err := w.run(management, "EnableAllFeatures", &awsorg.EnableAllFeaturesInput{}); code(err) != "HandshakeConstraintViolationException" {
+		t.Errorf("with all features: %v", err)
+	}
+}
