@@ -88,12 +88,12 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
 		"SigningCertificatesPerUserQuota": 2, "ServerCertificatesQuota": 20, "GlobalEndpointTokenVersion": 1,
 		// What this account has none of.
-		"ServerCertificates": 0, "Providers": 0, "AccountMFAEnabled": 0,
+		"ServerCertificates": 0, "AccountMFAEnabled": 0,
 		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
 		// What is counted below.
 		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
 	}
-	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile"} {
+	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile", "Providers": "iam.oidcprovider"} {
 		n, err := count(c, rows)
 		if err != nil {
 			return nil, err

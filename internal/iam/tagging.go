@@ -151,11 +151,16 @@ func entityTags(c *api.Call, k *kind, name, marker *string, max *int32) (page[ty
 	return tagPage(e.Tags, marker, max)
 }
 
+// sorted is t in the order of the keys.
+func (t tags) sorted() tags {
+	out := slices.Clone(t)
+	slices.SortFunc(out, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
+
 // tagPage lists tags by their keys.
 func tagPage(t tags, marker *string, max *int32) (page[types.Tag], error) {
-	sorted := slices.Clone(t)
-	slices.SortFunc(sorted, func(a, b tag) int { return strings.Compare(a.Key, b.Key) })
-	all := convert(sorted, func(v tag) types.Tag { return types.Tag{Key: &v.Key, Value: &v.Value} })
+	all := convert(t.sorted(), func(v tag) types.Tag { return types.Tag{Key: &v.Key, Value: &v.Value} })
 	return paginate(all, func(v types.Tag) string { return *v.Key }, marker, max)
 }
 
