@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -112,6 +113,28 @@ func TestMFA(t *testing.T) {
 	s.must(json.Unmarshal([]byte(*s.events("GetSessionToken")[0].CloudTrailEvent), &event))
 	if _, leaked := event.RequestParameters["tokenCode"]; leaked {
 		t.Error("the event shows the code")
+	}
+}
+
+// TestDeviceIsKeptSecret: neither its seed nor its codes stand in an event.
+func TestDeviceIsKeptSecret(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.user("person")
+	phone := s.device("person")
+	id, secret := s.cloud.RootCredentials()
+	s.cloud.Advance(time.Second)
+	out, err := s.in("us-east-1", id, secret, "").trail.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{})
+	s.must(err)
+	seen := map[string]bool{}
+	for _, e := range out.Events {
+		seen[*e.EventName] = true
+		if strings.Contains(*e.CloudTrailEvent, phone.seed) || strings.Contains(*e.CloudTrailEvent, phone.code()) {
+			t.Errorf("%s", *e.CloudTrailEvent)
+		}
+	}
+	if !seen["CreateVirtualMFADevice"] || !seen["EnableMFADevice"] {
+		t.Errorf("the events are of %v", seen)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 var secrets = map[string]bool{
 	"secretAccessKey": true, "sessionToken": true, "grantToken": true, "plaintext": true,
 	"keyMaterial": true, "ciphertextBlob": true, "userData": true,
+	"authenticationCode1": true, "authenticationCode2": true,
 }
 
 // EventParameters is an input, by pointer, as CloudTrail's requestParameters
