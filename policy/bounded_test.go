@@ -11,6 +11,10 @@ import (
 	"github.com/keyturn/keyturn/policy"
 )
 
+// hang is longer than the tests of hostile input take anywhere, with the race
+// detector on a busy machine too, and shorter than the square of its length.
+const hang = time.Minute
+
 // TestMatchTakesBoundedTime matches what nobody writes but to keep a machine
 // busy. Each would take minutes to hours at the square of its length.
 func TestMatchTakesBoundedTime(t *testing.T) {
@@ -39,7 +43,7 @@ func TestMatchTakesBoundedTime(t *testing.T) {
 		{name: "question marks in an action", element: "Action", values: []string{"a:*" + strings.Repeat("?", million/10) + "b"}, action: "a:" + as},
 		{name: "asterisks in a resource", element: "Resource", values: []string{"arn:aws:a:::" + strings.Repeat("*a", million/10) + "b"}, resource: "arn:aws:a:::" + as},
 		{name: "question marks behind an asterisk", element: "Resource", values: []string{"arn:aws:a:::*" + strings.Repeat("?", million/10) + "b*"}, resource: "arn:aws:a:::" + as},
-		{name: "question marks among letters", element: "Resource", values: []string{"arn:aws:a:::*" + strings.Repeat("a?", 3000) + "b*"}, resource: "arn:aws:a:::" + as},
+		{name: "question marks among letters", element: "Resource", values: []string{"arn:aws:a:::*" + strings.Repeat("a?", 3000) + "b*"}, resource: "arn:aws:a:::" + as[:million/4]},
 		{name: "an ARN of a million colons", element: "Resource", values: []string{"arn:*:x", "arn:aws:a:b*:*::x"}, resource: "arn:aws:a:b" + colons},
 		{name: "an asterisk for each of many colons", element: "Resource", values: []string{"arn:*:" + strings.Repeat("*:", 1000) + "x"}, resource: "arn:aws:a" + colons[:million/10]},
 		{name: "asterisks in a row", element: "Resource", values: []string{"arn:aws:" + strings.Repeat("*", million/10) + ":a:*:" + strings.Repeat("*", million/10) + "x"}, resource: "arn:aws:a" + colons[:million/10]},
@@ -85,7 +89,7 @@ func TestMatchTakesBoundedTime(t *testing.T) {
 			if f := p.Statement(0).Fit(&env); f.Applies != m.Applies {
 				t.Errorf("Fit says %v, Match %v", f.Applies, m.Applies)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > hang {
 				t.Errorf("took %v", took)
 			} else if testing.Verbose() {
 				t.Log(took)

@@ -97,7 +97,7 @@ func TestWildcardsTakeBoundedTime(t *testing.T) {
 			t.Errorf("%s… matches", p[:20])
 		}
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > hang {
 		t.Errorf("took %v", took)
 	}
 }

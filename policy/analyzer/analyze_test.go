@@ -231,8 +231,8 @@ func TestTimeIsBounded(t *testing.T) {
 		for _, kind := range []policy.Kind{identity, trust, key, rcp} {
 			start := time.Now()
 			analyzer.Analyze([]byte(text), analyzer.Options{Kind: kind})
-			// Many times what the slowest takes on a small machine.
-			if took := time.Since(start); took > 10*time.Second {
+			// Many times what the slowest takes on a busy machine.
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("%s, kind %d: %s", name, kind, took)
 			} else if testing.Verbose() {
 				t.Logf("%s, kind %d: %s", name, kind, took)
