@@ -56,7 +56,7 @@ func (s *Service) Name() string { return "iam" }
 func (s *Service) Operations() []api.Operation {
 	return slices.Concat(
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
-		s.keyOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
+		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
 		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(),
 	)
@@ -69,12 +69,14 @@ var outside = store.Scope{Account: "-", Region: store.Global}
 type target struct {
 	resource string
 	context  access.Context
+	// policy is what allows it besides the caller's own policies, if anything does.
+	policy *access.ResourcePolicy
 	// also are further permissions that the operation needs.
 	also []api.Need
 }
 
 func (t target) needs(action string) []api.Need {
-	return append([]api.Need{{Action: action, Resource: t.resource, Context: t.context}}, t.also...)
+	return append([]api.Need{{Action: action, Resource: t.resource, Context: t.context, Policy: t.policy}}, t.also...)
 }
 
 // op makes an operation that changes state and needs iam:<name> on its target.

@@ -258,9 +258,15 @@ func (s *Service) deleteUser(c *api.Call, in *iam.DeleteUserInput) (*iam.DeleteU
 	if err != nil {
 		return nil, err
 	}
+	_, err = loginProfiles.Get(c.Tx, c.Global(), u.ID)
+	if err := ignoreNotFound(err); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(held) > 0:
 		return nil, inUse("Cannot delete entity, must delete access keys first.")
+	case err == nil:
+		return nil, inUse("Cannot delete entity, must delete login profile first.")
 	case len(worn) > 0:
 		return nil, inUse("Cannot delete entity, must delete MFA device first.")
 	case len(u.Attached) > 0:

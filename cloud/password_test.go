@@ -1,0 +1,61 @@
+package cloud_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// TestPasswordSelfService: a password policy can let users change their own
+// passwords, and see the policy, without any policy of their own; a deny counts
+// (IAM guide, "Permitting IAM users to change their own passwords").
+func TestPasswordSelfService(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ctx := t.Context()
+	user, denied := s.user("person"), s.user("denied")
+	s.allow("denied", "no", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:ChangePassword","Resource":"*"}}`)
+	for _, name := range []string{"person", "denied"} {
+		_, err := s.root.iam.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: &name, Password: aws.String("Correct-Horse-1")})
+		s.must(err)
+	}
+	change := func(by clients, from, to string) error {
+		_, err := by.iam.ChangePassword(ctx, &iam.ChangePasswordInput{OldPassword: &from, NewPassword: &to})
+		return err
+	}
+	wantCode(t, change(user, "Correct-Horse-1", "Correct-Horse-2"), "AccessDenied")
+	_, err := s.root.iam.UpdateAccountPasswordPolicy(ctx, &iam.UpdateAccountPasswordPolicyInput{AllowUsersToChangePassword: true, MinimumPasswordLength: aws.Int32(8)})
+	s.must(err)
+	s.must(change(user, "Correct-Horse-1", "Correct-Horse-2"))
+	got, err := user.iam.GetAccountPasswordPolicy(ctx, &iam.GetAccountPasswordPolicyInput{})
+	s.must(err)
+	if !got.PasswordPolicy.AllowUsersToChangePassword {
+		t.Errorf("the policy is %+v", got.PasswordPolicy)
+	}
+	err = change(denied, "Correct-Horse-1", "Correct-Horse-2")
+	wantCode(t, err, "AccessDenied")
+	if !strings.Contains(err.Error(), "with an explicit deny in an identity-based policy") {
+		t.Errorf("denied: %v", err)
+	}
+	if _, err := user.iam.GetLoginProfile(ctx, &iam.GetLoginProfileInput{}); err == nil {
+		t.Error("a user may see more than the password policy")
+	}
+	_, err = s.root.iam.UpdateAccountPasswordPolicy(ctx, &iam.UpdateAccountPasswordPolicyInput{MinimumPasswordLength: aws.Int32(5)})
+	wantCode(t, err, "ValidationError")
+	_, err = s.root.iam.UpdateLoginProfile(ctx, &iam.UpdateLoginProfileInput{UserName: aws.String("person"), Password: aws.String("Horse\x01")})
+	wantCode(t, err, "ValidationError")
+	if strings.Contains(err.Error(), "Horse") {
+		t.Errorf("an error shows the password: %v", err)
+	}
+
+	all, err := s.root.trail.LookupEvents(ctx, &cloudtrail.LookupEventsInput{})
+	s.must(err)
+	for _, e := range all.Events {
+		if strings.Contains(*e.CloudTrailEvent, "Horse") {
+			t.Errorf("an event shows a password: %s", *e.CloudTrailEvent)
+		}
+	}
+}
