@@ -164,7 +164,9 @@ func (s *Service) writeQueryError(w http.ResponseWriter, status int, code, messa
 	}
 	x.element("Type", blame)
 	x.element("Code", code)
-	x.element("Message", message)
+	if message != "" { // IAM leaves it out where it says nothing
+		x.element("Message", message)
+	}
 	x.b = append(x.b, "</Error>"...)
 	x.element("RequestId", requestID)
 	x.b = append(x.b, "</ErrorResponse>"...)
