@@ -38,6 +38,8 @@ type instance struct {
 
 	Zone, Subnet, VPC string
 	Tenancy           types.Tenancy
+	Placed            placedIn  `json:",omitzero"` // in a placement group
+	Names             hostnames `json:",omitzero"`
 	// Interface is the primary network interface; gone once terminated.
 	Interface string `json:",omitempty"`
 
@@ -57,6 +59,7 @@ type instance struct {
 	EBSOptimized          bool   `json:",omitempty"`
 	Enclaves              bool   `json:",omitempty"`
 	AutoRecovery          string `json:",omitempty"`
+	RebootMigration       string `json:",omitempty"`
 	OnShutdown            types.ShutdownBehavior
 	KeepRunning           bool              `json:",omitempty"` // DisableApiStop
 	KeepAlive             bool              `json:",omitempty"` // DisableApiTermination
@@ -66,17 +69,6 @@ type instance struct {
 
 // reservationChoice is the preference of CapacityReservationSpecification.
 type reservationChoice string
-
-// instanceProfile is the IAM instance profile whose role the instance has.
-type instanceProfile struct {
-	ARN, ID string
-}
-
-// metadataOptions are the instance metadata service's.
-type metadataOptions struct {
-	Endpoint, IPv6, Tokens, Tags string
-	HopLimit                     int32
-}
 
 // byReservation is the index of instances by the launch that made them.
 const byReservation = "reservation"
@@ -176,6 +168,9 @@ func setInstanceKeys(c *api.Call, k *access.Context, i instance) {
 	if i.Profile.ARN != "" {
 		k.Set("ec2:InstanceProfile", i.Profile.ARN)
 	}
+	if i.Placed.Group != "" {
+		k.Set("ec2:PlacementGroup", c.ARN("ec2", "placement-group/"+i.Placed.Group))
+	}
 }
 
 // market is the value of ec2:InstanceMarketType.
@@ -223,21 +218,22 @@ func onInstances[In any](s *Service, action string, ids func(*In) []string) api.
 }
 
 func (s *Service) instanceOperations() []api.Operation {
-	return slices.Concat(s.keyPairOperations(), []api.Operation{
-		api.Op("RunInstances", s.runInstancesNeeds, s.runInstances),
-		api.Op("StartInstances", onInstances(s, "StartInstances", func(in *ec2.StartInstancesInput) []string { return in.InstanceIds }), s.startInstances),
-		api.Op("StopInstances", s.stopInstancesNeeds, s.stopInstances),
-		api.Op("RebootInstances", onInstances(s, "RebootInstances", func(in *ec2.RebootInstancesInput) []string { return in.InstanceIds }), s.rebootInstances),
-		api.Op("TerminateInstances", onInstances(s, "TerminateInstances", func(in *ec2.TerminateInstancesInput) []string { return in.InstanceIds }), s.terminateInstances),
-		api.Read("DescribeInstances", anywhere[ec2.DescribeInstancesInput]("DescribeInstances"), s.describeInstances),
-		api.Read("DescribeInstanceStatus", anywhere[ec2.DescribeInstanceStatusInput]("DescribeInstanceStatus"), s.describeInstanceStatus),
-		api.Read("DescribeInstanceAttribute", s.describeAttributeNeeds, s.describeInstanceAttribute),
-		api.Op("ModifyInstanceAttribute", s.modifyAttributeNeeds, s.modifyInstanceAttribute),
-		api.Read("GetConsoleOutput", func(c *api.Call, in *ec2.GetConsoleOutputInput) ([]api.Need, error) {
-			n, err := s.instanceNeed(c, "GetConsoleOutput", aws.ToString(in.InstanceId))
-			return []api.Need{n}, err
-		}, s.getConsoleOutput),
-	})
+	return slices.Concat(s.keyPairOperations(), s.metadataOperations(), s.profileOperations(), s.monitoringOperations(), s.placementOperations(),
+		s.creditOperations(), s.instanceSettingOperations(), []api.Operation{
+			api.Op("RunInstances", s.runInstancesNeeds, s.runInstances),
+			api.Op("StartInstances", onInstances(s, "StartInstances", func(in *ec2.StartInstancesInput) []string { return in.InstanceIds }), s.startInstances),
+			api.Op("StopInstances", s.stopInstancesNeeds, s.stopInstances),
+			api.Op("RebootInstances", onInstances(s, "RebootInstances", func(in *ec2.RebootInstancesInput) []string { return in.InstanceIds }), s.rebootInstances),
+			api.Op("TerminateInstances", onInstances(s, "TerminateInstances", func(in *ec2.TerminateInstancesInput) []string { return in.InstanceIds }), s.terminateInstances),
+			api.Read("DescribeInstances", anywhere[ec2.DescribeInstancesInput]("DescribeInstances"), s.describeInstances),
+			api.Read("DescribeInstanceStatus", anywhere[ec2.DescribeInstanceStatusInput]("DescribeInstanceStatus"), s.describeInstanceStatus),
+			api.Read("DescribeInstanceAttribute", s.describeAttributeNeeds, s.describeInstanceAttribute),
+			api.Op("ModifyInstanceAttribute", s.modifyAttributeNeeds, s.modifyInstanceAttribute),
+			api.Read("GetConsoleOutput", func(c *api.Call, in *ec2.GetConsoleOutputInput) ([]api.Need, error) {
+				n, err := s.instanceNeed(c, "GetConsoleOutput", aws.ToString(in.InstanceId))
+				return []api.Need{n}, err
+			}, s.getConsoleOutput),
+		})
 }
 
 // The tasks of an instance's life.

@@ -51,16 +51,14 @@ func (v instanceView) describe() types.Instance {
 		EnclaveOptions: &types.EnclaveOptions{Enabled: aws.Bool(v.Enclaves)}, HibernationOptions: &types.HibernationOptions{Configured: aws.Bool(false)},
 		Hypervisor: types.HypervisorTypeXen, ImageId: aws.String(v.Image), InstanceId: aws.String(v.ID), InstanceType: types.InstanceType(v.Type),
 		KeyName: text(v.KeyName), LaunchTime: aws.Time(v.Launched),
-		MaintenanceOptions:        &types.InstanceMaintenanceOptions{AutoRecovery: types.InstanceAutoRecoveryState(either(v.AutoRecovery, "default")), RebootMigration: types.InstanceRebootMigrationStateDefault},
+		MaintenanceOptions:        &types.InstanceMaintenanceOptions{AutoRecovery: types.InstanceAutoRecoveryState(either(v.AutoRecovery, "default")), RebootMigration: types.InstanceRebootMigrationState(either(v.RebootMigration, "default"))},
 		MetadataOptions:           v.describeMetadata(),
 		Monitoring:                &types.Monitoring{State: v.monitoring()},
 		NetworkInterfaces:         []types.InstanceNetworkInterface{},
 		NetworkPerformanceOptions: &types.InstanceNetworkPerformanceOptions{BandwidthWeighting: types.InstanceBandwidthWeightingDefault},
 		Operator:                  &types.OperatorResponse{Managed: aws.Bool(false)},
-		Placement: &types.Placement{
-			AvailabilityZone: aws.String(v.Zone), AvailabilityZoneId: text(zoneID(v.call, v.Zone)), GroupName: aws.String(""), Tenancy: v.Tenancy,
-		},
-		PlatformDetails: aws.String(v.PlatformDetails), ProductCodes: []types.ProductCode{}, RootDeviceName: aws.String(v.RootDevice),
+		Placement:                 v.describePlacement(v.call),
+		PlatformDetails:           aws.String(v.PlatformDetails), ProductCodes: []types.ProductCode{}, RootDeviceName: aws.String(v.RootDevice),
 		RootDeviceType: types.DeviceTypeEbs, SecurityGroups: []types.GroupIdentifier{}, State: describeState(v.State),
 		StateReason: v.Reason.describe(), StateTransitionReason: aws.String(v.Transition), Tags: describeTags(v.tags),
 		UsageOperation: aws.String(v.UsageOperation), UsageOperationUpdateTime: aws.Time(v.Created), VirtualizationType: types.VirtualizationTypeHvm,
@@ -85,12 +83,12 @@ func (v instanceView) describe() types.Instance {
 // instance has none of it.
 func (v instanceView) describeNetwork(d *types.Instance, n networkInterface) {
 	d.NetworkInterfaces = []types.InstanceNetworkInterface{n.describeForInstance(v.call)}
-	d.PrivateDnsName, d.PrivateIpAddress = aws.String(privateDNSName(v.call.Region, n.PrivateIP)), aws.String(n.PrivateIP)
+	d.PrivateDnsName, d.PrivateIpAddress = aws.String(v.privateName(v.call.Region, n.PrivateIP)), aws.String(n.PrivateIP)
 	d.PublicDnsName, d.PublicIpAddress = aws.String(publicDNSName(v.call.Region, n.PublicIP)), text(n.PublicIP)
 	d.SecurityGroups, d.SourceDestCheck = describeGroups(n.Groups), aws.Bool(!n.IgnoreAddressChecks)
 	d.SubnetId, d.VpcId = aws.String(n.Subnet), aws.String(n.VPC)
 	d.PrivateDnsNameOptions = &types.PrivateDnsNameOptionsResponse{
-		HostnameType: types.HostnameTypeIpName, EnableResourceNameDnsARecord: aws.Bool(false), EnableResourceNameDnsAAAARecord: aws.Bool(false),
+		HostnameType: v.Names.kind(), EnableResourceNameDnsARecord: aws.Bool(v.Names.A), EnableResourceNameDnsAAAARecord: aws.Bool(v.Names.AAAA),
 	}
 }
 
@@ -115,7 +113,7 @@ func (v instanceView) describeMetadata() *types.InstanceMetadataOptionsResponse 
 		HttpPutResponseHopLimit: aws.Int32(v.Metadata.HopLimit), HttpTokens: types.HttpTokensState(v.Metadata.Tokens),
 		InstanceMetadataTags: types.InstanceMetadataTagsState(v.Metadata.Tags), State: types.InstanceMetadataOptionsStateApplied,
 	}
-	if v.State == types.InstanceStateNamePending {
+	if v.State == types.InstanceStateNamePending || v.call.Now.Before(v.Metadata.Changed.Add(settlingTime)) {
 		m.State = types.InstanceMetadataOptionsStatePending
 	}
 	return m

@@ -95,11 +95,19 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"metadata-options.instance-metadata-tags":      func(v instanceView) []string { return some(v.Metadata.Tags) },
 	"metadata-options.state":                       func(v instanceView) []string { return some(string(v.describeMetadata().State)) },
 
-	"private-dns-name-options.hostname-type":                        func(instanceView) []string { return some("ip-name") },
-	"private-dns-name-options.enable-resource-name-dns-a-record":    func(instanceView) []string { return flag(false) },
-	"private-dns-name-options.enable-resource-name-dns-aaaa-record": func(instanceView) []string { return flag(false) },
+	"placement-group-name": func(v instanceView) []string { return some(v.Placed.Group) },
+	"placement-partition-number": func(v instanceView) []string {
+		if v.Placed.Partition == 0 {
+			return nil
+		}
+		return some(decimal(v.Placed.Partition))
+	},
+
+	"private-dns-name-options.hostname-type":                        func(v instanceView) []string { return some(string(v.Names.kind())) },
+	"private-dns-name-options.enable-resource-name-dns-a-record":    func(v instanceView) []string { return flag(v.Names.A) },
+	"private-dns-name-options.enable-resource-name-dns-aaaa-record": func(v instanceView) []string { return flag(v.Names.AAAA) },
 }).without("affinity", "capacity-reservation-id", "host-id", "ipv6-address", "kernel-id",
-	"operator.principal", "outpost-arn", "placement-group-name", "placement-partition-number", "product-code",
+	"operator.principal", "outpost-arn", "product-code",
 	"product-code.type", "ramdisk-id", "requester-id", "tpm-support",
 	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
 	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn")

@@ -3,9 +3,11 @@ package ec2
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -13,35 +15,48 @@ import (
 	"github.com/keyturn/keyturn/internal/store"
 )
 
+// instanceProfile is the IAM instance profile whose role the instance has.
+type instanceProfile struct {
+	ARN, ID string
+	// Association is the id of what binds the profile to the instance, made at Since.
+	Association string    `json:",omitempty"`
+	Since       time.Time `json:",omitzero"`
+}
+
 // planProfile finds the launch's instance profile and its role.
 func (s *Service) planProfile(c *api.Call, in *ec2.RunInstancesInput, p *launchPlan) error {
-	asked := in.IamInstanceProfile
-	if asked == nil {
+	if in.IamInstanceProfile == nil {
 		return nil
 	}
+	var err error
+	p.instance.Profile, p.role, err = s.profileOf(c, in.IamInstanceProfile)
+	return err
+}
+
+// profileOf finds the profile that a request names, and its role.
+func (s *Service) profileOf(c *api.Call, asked *types.IamInstanceProfileSpecification) (instanceProfile, string, error) {
 	arn, name := aws.ToString(asked.Arn), aws.ToString(asked.Name)
 	switch {
 	case arn != "" && name != "":
-		return invalidCombination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+		return instanceProfile{}, "", invalidCombination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	case arn != "":
 		name = arn[strings.LastIndexByte(arn, '/')+1:]
 	case name == "":
-		return missingParameter("iamInstanceProfile.name")
+		return instanceProfile{}, "", missingParameter("iamInstanceProfile.name")
 	}
 	found, err := s.findProfile(c, name)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && arn != "" && found.ARN != arn:
 		if arn != "" {
-			return invalidValue("Value (%s) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN", arn)
+			return instanceProfile{}, "", invalidValue("Value (%s) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN", arn)
 		}
-		return invalidValue("Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
+		return instanceProfile{}, "", invalidValue("Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
 	case err != nil:
-		return err
+		return instanceProfile{}, "", err
 	case found.RoleARN == "":
-		return invalidValue("IAM Instance Profile %q has no associated IAM Roles", found.ARN)
+		return instanceProfile{}, "", invalidValue("IAM Instance Profile %q has no associated IAM Roles", found.ARN)
 	}
-	p.instance.Profile, p.role = instanceProfile{ARN: found.ARN, ID: found.ID}, found.RoleARN
-	return nil
+	return instanceProfile{ARN: found.ARN, ID: found.ID}, found.RoleARN, nil
 }
 
 // findProfile returns a profile, or store.ErrNotFound. Where nobody was given
@@ -69,10 +84,10 @@ func (s *Service) findProfile(c *api.Call, name string) (api.InstanceProfile, er
 
 // passRole is the permission to hand the profile's role to the instance (IAM
 // guide, "Granting a user permissions to pass a role to an AWS service").
-func passRole(c *api.Call, role string) api.Need {
+func passRole(c *api.Call, role, instance string) api.Need {
 	n := api.Need{Action: "iam:PassRole", Resource: role}
 	n.Context.Set("iam:PassedToService", servicePrincipal(c.Partition))
-	n.Context.Set("iam:AssociatedResourceArn", c.ARN("ec2", "instance/*"))
+	n.Context.Set("iam:AssociatedResourceArn", c.ARN("ec2", "instance/"+instance))
 	return n
 }
 

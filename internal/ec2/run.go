@@ -44,6 +44,12 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 	for n := range p.count {
 		i := p.instance
 		i.ID, i.Reservation, i.LaunchIndex = c.NewID("i-"), reservation, int32(n)
+		if i.Profile.ARN != "" {
+			i.Profile.bind(c)
+		}
+		if err := i.partition(c, p.placement); err != nil {
+			return nil, err
+		}
 		if p.spot {
 			if err := s.spotOf(c, from.RunInstancesInput, &i, p.tags[types.ResourceTypeSpotInstancesRequest]); err != nil {
 				return nil, err

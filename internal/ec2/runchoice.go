@@ -1,9 +1,6 @@
 package ec2
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -29,15 +26,13 @@ func checkChoices(in *ec2.RunInstancesInput) error {
 		choose("instanceInitiatedShutdownBehavior", in.InstanceInitiatedShutdownBehavior, types.ShutdownBehavior("").Values()),
 	}
 	if o := in.MetadataOptions; o != nil {
-		choices = append(choices,
-			choose("MetadataOptions.HttpEndpoint", o.HttpEndpoint, o.HttpEndpoint.Values()),
-			choose("MetadataOptions.HttpProtocolIpv6", o.HttpProtocolIpv6, o.HttpProtocolIpv6.Values()),
-			choose("MetadataOptions.HttpTokens", o.HttpTokens, o.HttpTokens.Values()),
-			choose("MetadataOptions.InstanceMetadataTags", o.InstanceMetadataTags, o.InstanceMetadataTags.Values()),
-		)
+		choices = append(choices, metadataChoices(o)...)
 	}
 	if p := in.Placement; p != nil {
 		choices = append(choices, choose("Placement.Tenancy", p.Tenancy, p.Tenancy.Values()))
+	}
+	if o := in.PrivateDnsNameOptions; o != nil {
+		choices = append(choices, choose("PrivateDnsNameOptions.HostnameType", o.HostnameType, o.HostnameType.Values()))
 	}
 	if o := in.MaintenanceOptions; o != nil {
 		choices = append(choices, choose("MaintenanceOptions.AutoRecovery", o.AutoRecovery, o.AutoRecovery.Values()))
@@ -45,10 +40,5 @@ func checkChoices(in *ec2.RunInstancesInput) error {
 	if o := in.CapacityReservationSpecification; o != nil {
 		choices = append(choices, choose("CapacityReservationSpecification.CapacityReservationPreference", o.CapacityReservationPreference, o.CapacityReservationPreference.Values()))
 	}
-	for _, c := range choices {
-		if c.value != "" && !slices.Contains(c.words, c.value) {
-			return invalidValue("Value (%s) for parameter %s is invalid. Expected: %s.", c.value, c.parameter, strings.Join(c.words, ", "))
-		}
-	}
-	return nil
+	return checkWords(choices)
 }

@@ -39,6 +39,12 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 		func() ([]api.Need, error) { return p.interfaceNeeds(c), nil },
 		func() ([]api.Need, error) { return p.groupNeeds(c, r) },
 		func() ([]api.Need, error) { return keyPairNeeds(c, in.KeyName) },
+		func() ([]api.Need, error) {
+			if in.Placement == nil {
+				return nil, nil
+			}
+			return placementNeeds(c, "RunInstances", in.Placement.GroupName, in.Placement.GroupId)
+		},
 		func() ([]api.Need, error) { return s.volumeNeeds(c, p) },
 		func() ([]api.Need, error) { return s.snapshotNeeds(c, in.BlockDeviceMappings) },
 	} {
@@ -49,7 +55,7 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 		needs = append(needs, more...)
 	}
 	if p.role != "" {
-		needs = append(needs, passRole(c, p.role))
+		needs = append(needs, passRole(c, p.role, "*"))
 	}
 	if spot, _ := planMarket(in); spot {
 		needs[0].Context.Set("ec2:InstanceMarketType", "spot")

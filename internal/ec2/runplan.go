@@ -28,6 +28,7 @@ type launchPlan struct {
 	interfaceDescription string
 	role                 string // ARN of the instance profile's role
 	spot                 bool
+	placement            placementGroup // without a name where there is none
 }
 
 // plannedVolume is a volume that a launch will make.
@@ -87,9 +88,10 @@ func (s *Service) planSteps(c *api.Call, in *ec2.RunInstancesInput, p *launchPla
 		func() error { return s.planImage(c, in, p) },
 		func() error { return s.planNetwork(c, in, p) },
 		func() error { return p.planCount(c, in) },
+		func() error { return p.planPlacement(c, in.Placement) },
 		func() error { return s.planKeyPair(c, in, p) },
 		func() error { return s.planProfile(c, in, p) },
-		func() error { return p.planSettings(in) },
+		func() error { return p.planSettings(c, in) },
 		func() error { return p.planTags(in) },
 		func() error { return p.planVolumes(in) },
 	}
@@ -126,7 +128,11 @@ func (s *Service) planImage(c *api.Call, in *ec2.RunInstancesInput, p *launchPla
 	i.PlatformDetails, i.UsageOperation, i.Windows = im.PlatformDetails, im.UsageOperation, im.Platform == string(types.PlatformValuesWindows)
 	i.RootDevice, i.BootMode = im.RootDevice, im.BootMode
 	i.Cores, i.ThreadsPerCore = t.cores(), t.ThreadsPerCore
-	return p.planCPU(in, t)
+	if err := p.planCPU(in, t); err != nil || i.Credits != "" {
+		return err
+	}
+	i.Credits, err = i.credits(c)
+	return err
 }
 
 func findInstanceType(name string) (instanceType, error) {
@@ -147,19 +153,16 @@ func (p *launchPlan) planCPU(in *ec2.RunInstancesInput, t instanceType) error {
 		if o.CoreCount == nil || o.ThreadsPerCore == nil {
 			return api.Error("MissingParameter", "You must specify both CpuOptions.CoreCount and CpuOptions.ThreadsPerCore.")
 		}
-		if *o.CoreCount < 1 || *o.CoreCount > t.cores() || *o.ThreadsPerCore < 1 || *o.ThreadsPerCore > t.ThreadsPerCore {
-			return api.Error("InvalidParameterValue", "The specified CpuOptions are not supported for the instance type "+t.Name+".")
+		if err := i.setCPU(t, *o.CoreCount, *o.ThreadsPerCore); err != nil {
+			return err
 		}
-		i.Cores, i.ThreadsPerCore = *o.CoreCount, *o.ThreadsPerCore
 	}
 	if o := in.CreditSpecification; o != nil {
 		if !t.Family.Burstable {
 			return api.Error("InvalidParameterCombination", "The specified instance type "+t.Name+" does not support CPU credits. Specify a burstable performance instance type and try again.")
 		}
 		i.Credits = aws.ToString(o.CpuCredits)
-		if i.Credits != "standard" && i.Credits != "unlimited" {
-			return invalidValue("Invalid value '%s' for CpuCredits. Valid values are standard and unlimited.", i.Credits)
-		}
+		return checkCredits(i.Credits)
 	}
 	return nil
 }
@@ -210,7 +213,7 @@ func encodeUserData(raw []byte) string { return base64.StdEncoding.EncodeToStrin
 const maxUserData = 16384
 
 // planSettings takes over what concerns the instance alone.
-func (p *launchPlan) planSettings(in *ec2.RunInstancesInput) error {
+func (p *launchPlan) planSettings(c *api.Call, in *ec2.RunInstancesInput) error {
 	i := &p.instance
 	if in.UserData != nil {
 		raw, err := base64.StdEncoding.DecodeString(*in.UserData)
@@ -233,6 +236,7 @@ func (p *launchPlan) planSettings(in *ec2.RunInstancesInput) error {
 	if o := in.MaintenanceOptions; o != nil {
 		i.AutoRecovery = string(o.AutoRecovery)
 	}
+	i.Names = p.subnet.Names.with(in.PrivateDnsNameOptions)
 	if o := in.CapacityReservationSpecification; o != nil {
 		i.Reservations = reservationChoice(o.CapacityReservationPreference)
 	}
@@ -240,30 +244,7 @@ func (p *launchPlan) planSettings(in *ec2.RunInstancesInput) error {
 	if in.Placement != nil && in.Placement.Tenancy != "" {
 		i.Tenancy = in.Placement.Tenancy
 	}
-	return p.planMetadata(in.MetadataOptions)
-}
-
-// planMetadata sets the metadata service's options: what was asked for, or the
-// image's, or AWS's defaults (EC2 guide, "Configure the instance metadata options").
-func (p *launchPlan) planMetadata(o *types.InstanceMetadataOptionsRequest) error {
-	m := metadataOptions{Endpoint: "enabled", IPv6: "disabled", Tokens: "optional", Tags: "disabled", HopLimit: 1}
-	if p.image.IMDSSupport == string(types.ImdsSupportValuesV20) {
-		m.Tokens, m.HopLimit = "required", 2
-	}
-	if o != nil {
-		m.Endpoint = either(string(o.HttpEndpoint), m.Endpoint)
-		m.IPv6 = either(string(o.HttpProtocolIpv6), m.IPv6)
-		m.Tokens = either(string(o.HttpTokens), m.Tokens)
-		m.Tags = either(string(o.InstanceMetadataTags), m.Tags)
-		if o.HttpPutResponseHopLimit != nil {
-			m.HopLimit = *o.HttpPutResponseHopLimit
-		}
-	}
-	if m.HopLimit < 1 || m.HopLimit > 64 {
-		return invalidValue("Value (%d) for parameter HttpPutResponseHopLimit is invalid. The value must be between 1 and 64.", m.HopLimit)
-	}
-	p.instance.Metadata = m
-	return nil
+	return p.planMetadata(c, in.MetadataOptions)
 }
 
 // either is a, or b if a is empty.

@@ -11,8 +11,8 @@ import (
 )
 
 // refuseUnbuilt refuses the parameters of a launch that ask for what is not
-// there. Where the thing asked for is one that a user makes first (a placement
-// group), nobody has made one, and AWS's answer is that it does not exist.
+// there. Where the thing asked for is one that a user makes first (a
+// dedicated host), nobody has made one, and AWS's answer is that it does not exist.
 func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 	if err := refuseMissing(in); err != nil {
 		return err
@@ -36,7 +36,6 @@ func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 		{"LicenseSpecification", len(in.LicenseSpecifications) > 0},
 		{"NetworkPerformanceOptions", in.NetworkPerformanceOptions != nil && in.NetworkPerformanceOptions.BandwidthWeighting != types.InstanceBandwidthWeightingDefault},
 		{"Operator", in.Operator != nil},
-		{"PrivateDnsNameOptions", in.PrivateDnsNameOptions != nil && !defaultNames(in.PrivateDnsNameOptions)},
 		{"SecondaryInterface", len(in.SecondaryInterfaces) > 0},
 	} {
 		if p.asked {
@@ -46,20 +45,9 @@ func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 	return refuseUnbuiltPlacement(in.Placement)
 }
 
-func defaultNames(o *types.PrivateDnsNameOptionsRequest) bool {
-	return o.HostnameType != types.HostnameTypeResourceName && !aws.ToBool(o.EnableResourceNameDnsARecord) && !aws.ToBool(o.EnableResourceNameDnsAAAARecord)
-}
-
 func refuseMissing(in *ec2.RunInstancesInput) error {
-	if p := in.Placement; p != nil {
-		switch {
-		case aws.ToString(p.GroupName) != "":
-			return api.Error("InvalidPlacementGroup.Unknown", fmt.Sprintf("The Placement Group '%s' is unknown.", *p.GroupName))
-		case aws.ToString(p.GroupId) != "":
-			return api.Error("InvalidPlacementGroupId.NotFound", fmt.Sprintf("The Placement Group '%s' does not exist.", *p.GroupId))
-		case aws.ToString(p.HostId) != "":
-			return api.Error("InvalidHostID.NotFound", fmt.Sprintf("The specified host ID '%s' does not exist", *p.HostId))
-		}
+	if p := in.Placement; p != nil && aws.ToString(p.HostId) != "" {
+		return api.Error("InvalidHostID.NotFound", fmt.Sprintf("The specified host ID '%s' does not exist", *p.HostId))
 	}
 	return nil
 }
@@ -73,8 +61,6 @@ func refuseUnbuiltPlacement(p *types.Placement) error {
 		return notBuilt("Placement.Affinity")
 	case p.HostResourceGroupArn != nil:
 		return notBuilt("Placement.HostResourceGroupArn")
-	case p.PartitionNumber != nil:
-		return notBuilt("Placement.PartitionNumber")
 	case p.SpreadDomain != nil:
 		return notBuilt("Placement.SpreadDomain")
 	case p.Tenancy == types.TenancyHost:

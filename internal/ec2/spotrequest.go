@@ -89,7 +89,7 @@ func (s *Service) spotProfileNeeds(c *api.Call, l *types.RequestSpotLaunchSpecif
 	if err != nil || p.role == "" {
 		return needs, err
 	}
-	return append(needs, passRole(c, p.role)), nil
+	return append(needs, passRole(c, p.role, "*")), nil
 }
 
 func (s *Service) requestSpotInstances(c *api.Call, in *ec2.RequestSpotInstancesInput) (*ec2.RequestSpotInstancesOutput, error) {

@@ -19,8 +19,9 @@ type subnet struct {
 	ID, VPC   string
 	Zone      string
 	CIDR      string
-	Default   bool // the zone's default subnet
-	PublicIPs bool // instances get a public address at launch
+	Default   bool      // the zone's default subnet
+	PublicIPs bool      // instances get a public address at launch
+	Names     hostnames `json:",omitzero"` // of instances launched here
 }
 
 var subnetTable = store.NewTable("ec2.subnet", store.Index[subnet]{
@@ -57,9 +58,9 @@ var subnets = listing[subnet]{
 		"vpc-id":                  func(n subnet) []string { return some(n.VPC) },
 
 		"map-customer-owned-ip-on-launch":                                         func(subnet) []string { return flag(false) },
-		"private-dns-name-options-on-launch.hostname-type":                        func(subnet) []string { return some("ip-name") },
-		"private-dns-name-options-on-launch.enable-resource-name-dns-a-record":    func(subnet) []string { return flag(false) },
-		"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": func(subnet) []string { return flag(false) },
+		"private-dns-name-options-on-launch.hostname-type":                        func(n subnet) []string { return some(string(n.Names.kind())) },
+		"private-dns-name-options-on-launch.enable-resource-name-dns-a-record":    func(n subnet) []string { return flag(n.Names.A) },
+		"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": func(n subnet) []string { return flag(n.Names.AAAA) },
 	}.without("customer-owned-ipv4-pool", "enable-lni-at-device-index", "ipv6-cidr-block-association.ipv6-cidr-block",
 		"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.state", "outpost-arn"),
 }
@@ -168,7 +169,7 @@ func (n subnet) describe(c *api.Call, tags map[string]string) (types.Subnet, err
 		AssignIpv6AddressOnCreation: aws.Bool(false), EnableDns64: aws.Bool(false), Ipv6Native: aws.Bool(false),
 		MapCustomerOwnedIpOnLaunch: aws.Bool(false), OwnerId: aws.String(c.Account), State: types.SubnetStateAvailable,
 		PrivateDnsNameOptionsOnLaunch: &types.PrivateDnsNameOptionsOnLaunch{
-			HostnameType: types.HostnameTypeIpName, EnableResourceNameDnsARecord: aws.Bool(false), EnableResourceNameDnsAAAARecord: aws.Bool(false),
+			HostnameType: n.Names.kind(), EnableResourceNameDnsARecord: aws.Bool(n.Names.A), EnableResourceNameDnsAAAARecord: aws.Bool(n.Names.AAAA),
 		},
 		Tags: describeTags(tags),
 	}, nil

@@ -186,10 +186,7 @@ func (s *Service) modifySubnetAttribute(c *api.Call, in *ec2.ModifySubnetAttribu
 		{"CustomerOwnedIpv4Pool", in.CustomerOwnedIpv4Pool != nil},
 		{"EnableDns64", on(in.EnableDns64)},
 		{"EnableLniAtDeviceIndex", in.EnableLniAtDeviceIndex != nil},
-		{"EnableResourceNameDnsARecordOnLaunch", on(in.EnableResourceNameDnsARecordOnLaunch)},
-		{"EnableResourceNameDnsAAAARecordOnLaunch", on(in.EnableResourceNameDnsAAAARecordOnLaunch)},
 		{"MapCustomerOwnedIpOnLaunch", on(in.MapCustomerOwnedIpOnLaunch)},
-		{"PrivateDnsHostnameTypeOnLaunch", in.PrivateDnsHostnameTypeOnLaunch == types.HostnameTypeResourceName},
 	} {
 		if p.asked {
 			return nil, notBuilt(p.name)
@@ -197,6 +194,15 @@ func (s *Service) modifySubnetAttribute(c *api.Call, in *ec2.ModifySubnetAttribu
 	}
 	if v := in.MapPublicIpOnLaunch; v != nil {
 		n.PublicIPs = aws.ToBool(v.Value)
+	}
+	if in.PrivateDnsHostnameTypeOnLaunch != "" {
+		n.Names.Type = in.PrivateDnsHostnameTypeOnLaunch
+	}
+	if v := in.EnableResourceNameDnsARecordOnLaunch; v != nil {
+		n.Names.A = aws.ToBool(v.Value)
+	}
+	if v := in.EnableResourceNameDnsAAAARecordOnLaunch; v != nil {
+		n.Names.AAAA = aws.ToBool(v.Value)
 	}
 	return &ec2.ModifySubnetAttributeOutput{}, subnetTable.Put(c.Tx, c.Scope(), n.ID, n)
 }

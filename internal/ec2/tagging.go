@@ -43,7 +43,16 @@ func tagResourceNeeds(c *api.Call, action string, ids []string, tags []types.Tag
 		if !ok {
 			return nil, invalidID(id)
 		}
-		n := need(c, action, resourceType, id)
+		named := id
+		if resourceType == types.ResourceTypePlacementGroup {
+			// Its ARN has its name.
+			g, err := placementGroupWithID(c, id)
+			if err != nil && errorCode(err) == "" {
+				return nil, err
+			}
+			named = either(g.Name, "*")
+		}
+		n := need(c, action, resourceType, named)
 		has, err := tagsOf(c, id)
 		if err != nil {
 			return nil, err
@@ -153,6 +162,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"lt-":     types.ResourceTypeLaunchTemplate,
 	"sir-":    types.ResourceTypeSpotInstancesRequest,
 	"fleet-":  types.ResourceTypeFleet,
+	"pg-":     types.ResourceTypePlacementGroup,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -204,6 +214,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:
 		_, err = templates.get(c, id)
+	case types.ResourceTypePlacementGroup:
+		_, err = placementGroupWithID(c, id)
 	case types.ResourceTypeKeyPair:
 		err = keyPairExists(c, id)
 	default:
