@@ -34,6 +34,9 @@ func (c *Cloud) authorize(call *api.Call, op *operation, in any) error {
 		return nil
 	}
 	global := globalContext(call)
+	if err := c.throughEndpoint(call, &global, &policies); err != nil {
+		return err
+	}
 	for _, n := range needs {
 		r, p := request(call, n, global), bearing(policies, n)
 		if err := c.control(call, place, &r, &p); err != nil {
@@ -136,7 +139,7 @@ func globalContext(call *api.Call) access.Context {
 	switch {
 	case call.Via != nil || call.Caller.Principal.IdentityOnly || call.Caller.Principal.Type == access.Service:
 		k.Set("aws:SourceIp", launch.ForwardedAddress)
-	default:
+	case call.Endpoint == nil:
 		k.Set("aws:SourceIp", call.SourceIP)
 	}
 	if !call.Caller.IssuedAt.IsZero() {

@@ -31,6 +31,7 @@ type Cloud struct {
 	iam           *iam.Service
 	sts           *sts.Service
 	organizations *organizations.Service
+	endpoints     api.Endpoints
 
 	keys *sigv4.KeyCache
 	uses *uses

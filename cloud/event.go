@@ -92,6 +92,9 @@ func (c *Cloud) newEvent(call *api.Call, op *operation, in, out any, err error) 
 		e.VPCEndpointID, e.VPCEndpointAccountID = launch.Internal, launch.Internal
 		e.SharedEventID = call.NewUUID()
 	}
+	if call.Endpoint != nil {
+		e.VPCEndpointID, e.VPCEndpointAccountID = c.endpointIDs(call)
+	}
 	if len(e.sharedTo) > 0 && e.SharedEventID == "" {
 		e.SharedEventID = call.NewUUID()
 	}
@@ -239,7 +242,7 @@ func collectNames(v any, into map[string][]string) {
 	case map[string]any:
 		for k, member := range v {
 			if s, ok := member.(string); ok {
-				if s != "" {
+				if s != "" && k != "" { // a map's key is the caller's, and may be anything
 					k = strings.ToLower(k[:1]) + k[1:]
 					into[k] = append(into[k], s)
 				}

@@ -60,6 +60,10 @@ func (c *Cloud) serveSafely(r *http.Request, body []byte, requestID string) (mod
 // serve carries a request as far as it goes and returns the service in whose
 // words to answer.
 func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Service, any, *operation, error) {
+	through, err := c.arrive(r)
+	if err != nil {
+		return guessService(r, body), nil, nil, err
+	}
 	signature, err := sigv4.Parse(r)
 	if err != nil {
 		model := guessService(r, body)
@@ -73,6 +77,9 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 	partition, ok := partitionOf(signature.Region)
 	if !ok {
 		return model, nil, nil, wrongRegion(model)
+	}
+	if err := through.leadsTo(model, signature.Region); err != nil {
+		return model, nil, nil, err
 	}
 	caller, err := c.authenticate(r.Context(), r, body, signature, model)
 	if err != nil {
@@ -95,6 +102,7 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 		Account: caller.Principal.Account, Region: signature.Region, Partition: partition,
 		Service: model.Name(), Operation: op.Name(),
 		Now: c.Now(), RequestID: requestID,
+		Endpoint: through.name,
 		SourceIP: sourceIP(r), UserAgent: userAgent(r), Secure: r.TLS != nil,
 		Rand: c.set.random,
 	}

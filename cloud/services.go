@@ -23,13 +23,14 @@ import (
 	"github.com/keyturn/keyturn/internal/sts"
 )
 
-// What the door asks of IAM, STS and Organizations, and EC2 of IAM.
+// What the door asks of IAM, STS, Organizations and EC2, and EC2 of IAM.
 var (
 	_ api.Credentials      = (*iam.Service)(nil)
 	_ api.Identities       = (*iam.Service)(nil)
 	_ api.InstanceProfiles = (*iam.Service)(nil)
 	_ api.Sessions         = (*sts.Service)(nil)
 	_ api.Organizations    = (*organizations.Service)(nil)
+	_ api.Endpoints        = (*ec2.Service)(nil)
 )
 
 // open opens the store and the root key, makes the services and sees that the
@@ -51,6 +52,7 @@ func (c *Cloud) open() error {
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)
+	c.endpoints = compute
 	for _, s := range []api.Service{
 		c.iam, c.sts, c.organizations, cloudtrail.New(),
 		kms.New(root, kms.CheckPrincipals(c.iam)),

@@ -35,6 +35,10 @@ type Call struct {
 	SourceIP, UserAgent string
 	// Secure is aws:SecureTransport.
 	Secure bool
+	// Endpoint is the VPC endpoint through which the caller's own request came,
+	// nil if it came through none. Calls that services make in the course of it
+	// do not pass it.
+	Endpoint *EndpointName
 	// Via is set when a service makes this call for the caller (a forward
 	// access session), and nil when the caller makes it directly.
 	Via *Via
@@ -125,7 +129,7 @@ func (c *Call) Schedule(kind, id string, after time.Duration, payload any) error
 // "ec2-frontend-api.amazonaws.com".
 func (c *Call) Forward(service, invokedBy string) *Call {
 	d := *c
-	d.Event = Event{}
+	d.Event, d.Endpoint = Event{}, nil
 	d.Via = &Via{Service: service, InvokedBy: invokedBy}
 	d.Caller.InvokedBy = invokedBy
 	d.SourceIP, d.UserAgent = invokedBy, invokedBy
@@ -136,7 +140,7 @@ func (c *Call) Forward(service, invokedBy string) *Call {
 // infrastructure role, a service principal.
 func (c *Call) As(caller Caller) *Call {
 	d := *c
-	d.Event = Event{}
+	d.Event, d.Endpoint = Event{}, nil
 	d.Via = nil
 	d.Caller = caller
 	if caller.Principal.Account != "" {

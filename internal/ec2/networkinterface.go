@@ -13,8 +13,8 @@ import (
 	"github.com/keyturn/keyturn/internal/store"
 )
 
-// networkInterface connects an instance to a subnet. Interfaces come and go
-// with their instances.
+// networkInterface connects an instance or a VPC endpoint to a subnet.
+// Interfaces come and go with what they are of.
 type networkInterface struct {
 	ID                   string
 	Subnet, VPC, Zone    string
@@ -27,7 +27,32 @@ type networkInterface struct {
 	Attachment, Instance string
 	AttachedAt           time.Time
 	DeleteOnTermination  bool
+	Endpoint             string `json:",omitempty"` // the VPC endpoint that it is of
 }
+
+// kind is what the interface is of.
+func (n networkInterface) kind() types.NetworkInterfaceType {
+	if n.Endpoint != "" {
+		return types.NetworkInterfaceTypeVpcEndpoint
+	}
+	return types.NetworkInterfaceTypeInterface
+}
+
+// deviceIndex is where it is attached: AWS's own machines have theirs at 1.
+func (n networkInterface) deviceIndex() int32 {
+	if n.Endpoint != "" {
+		return 1
+	}
+	return 0
+}
+
+// endpointMachines owns the machines that interfaces of VPC endpoints are
+// attached to, and endpointRequester asked for these: an account of AWS's own,
+// which differs by region (EC2 guide, "Requester-managed network interfaces").
+const (
+	endpointMachines  = "amazon-aws"
+	endpointRequester = "727180483921"
+)
 
 // groupName is a security group as those who use it show it.
 type groupName struct {
@@ -78,25 +103,33 @@ var interfaces = listing[networkInterface]{
 		"attachment.attach-time":           func(n networkInterface) []string { return some(filterTime(n.AttachedAt)) },
 		"attachment.attachment-id":         func(n networkInterface) []string { return some(n.Attachment) },
 		"attachment.delete-on-termination": func(n networkInterface) []string { return flag(n.DeleteOnTermination) },
-		"attachment.device-index":          func(networkInterface) []string { return some("0") },
+		"attachment.device-index":          func(n networkInterface) []string { return some(decimal(n.deviceIndex())) },
 		"attachment.instance-id":           func(n networkInterface) []string { return some(n.Instance) },
 		"attachment.status":                func(networkInterface) []string { return some("attached") },
 		"availability-zone":                func(n networkInterface) []string { return some(n.Zone) },
 		"description":                      func(n networkInterface) []string { return some(n.Description) },
 		"group-id":                         func(n networkInterface) []string { return n.groupIDs() },
 		"group-name":                       func(n networkInterface) []string { return n.groupNames() },
-		"interface-type":                   func(networkInterface) []string { return some("interface") },
+		"interface-type":                   func(n networkInterface) []string { return some(string(n.kind())) },
 		"mac-address":                      func(n networkInterface) []string { return some(n.MAC) },
 		"network-interface-id":             func(n networkInterface) []string { return some(n.ID) },
 		"operator.managed":                 func(networkInterface) []string { return flag(false) },
 		"private-ip-address":               func(n networkInterface) []string { return some(n.PrivateIP) },
-		"requester-managed":                func(networkInterface) []string { return flag(false) },
+		"requester-id":                     func(n networkInterface) []string { return n.requester() },
+		"requester-managed":                func(n networkInterface) []string { return flag(n.Endpoint != "") },
 		"source-dest-check":                func(n networkInterface) []string { return flag(!n.IgnoreAddressChecks) },
 		"status":                           func(networkInterface) []string { return some("in-use") },
 		"subnet-id":                        func(n networkInterface) []string { return some(n.Subnet) },
 		"vpc-id":                           func(n networkInterface) []string { return some(n.VPC) },
-	}.without("association.allocation-id", "association.association-id", "operator.principal", "requester-id",
+	}.without("association.allocation-id", "association.association-id", "operator.principal",
 		"ipv6-addresses.ipv6-address"),
+}
+
+func (n networkInterface) requester() []string {
+	if n.Endpoint == "" {
+		return nil
+	}
+	return some(endpointRequester)
 }
 
 func (n networkInterface) groupIDs() []string {
@@ -173,7 +206,7 @@ func (n networkInterface) describe(c *api.Call, tags map[string]string) types.Ne
 	d := types.NetworkInterface{
 		NetworkInterfaceId: aws.String(n.ID), SubnetId: aws.String(n.Subnet), VpcId: aws.String(n.VPC),
 		AvailabilityZone: aws.String(n.Zone), AvailabilityZoneId: aws.String(z.ID), Description: aws.String(n.Description),
-		Groups: describeGroups(n.Groups), InterfaceType: types.NetworkInterfaceTypeInterface, MacAddress: aws.String(n.MAC),
+		Groups: describeGroups(n.Groups), InterfaceType: n.kind(), MacAddress: aws.String(n.MAC),
 		Ipv6Addresses: []types.NetworkInterfaceIpv6Address{}, OwnerId: aws.String(c.Account),
 		PrivateDnsName: aws.String(privateDNSName(c.Region, n.PrivateIP)), PrivateIpAddress: aws.String(n.PrivateIP),
 		RequesterManaged: aws.Bool(false), SourceDestCheck: aws.Bool(!n.IgnoreAddressChecks), Status: types.NetworkInterfaceStatusInUse,
@@ -183,6 +216,10 @@ func (n networkInterface) describe(c *api.Call, tags map[string]string) types.Ne
 			DeviceIndex: aws.Int32(0), NetworkCardIndex: aws.Int32(0), InstanceId: aws.String(n.Instance),
 			InstanceOwnerId: aws.String(c.Account), Status: types.AttachmentStatusAttached,
 		},
+	}
+	if n.Endpoint != "" {
+		d.RequesterManaged, d.RequesterId = aws.Bool(true), aws.String(endpointRequester)
+		d.Attachment.DeviceIndex, d.Attachment.InstanceId, d.Attachment.InstanceOwnerId = aws.Int32(n.deviceIndex()), nil, aws.String(endpointMachines)
 	}
 	address := types.NetworkInterfacePrivateIpAddress{
 		Primary: aws.Bool(true), PrivateDnsName: d.PrivateDnsName, PrivateIpAddress: d.PrivateIpAddress,
@@ -223,8 +260,12 @@ func (n networkInterface) describeForInstance(c *api.Call) types.InstanceNetwork
 
 func (s *Service) describeNetworkInterfaces(c *api.Call, in *ec2.DescribeNetworkInterfacesInput) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	l := interfaces.owned(c)
-	own := func(networkInterface) []string { return some(c.Account) }
-	l.filters["attachment.instance-owner-id"] = own
+	l.filters["attachment.instance-owner-id"] = func(n networkInterface) []string {
+		if n.Endpoint != "" {
+			return some(endpointMachines)
+		}
+		return some(c.Account)
+	}
 	l.filters["addresses.association.owner-id"] = func(n networkInterface) []string {
 		if n.PublicIP == "" {
 			return nil

@@ -146,6 +146,9 @@ func (s *Service) deleteRouteTable(c *api.Call, in *ec2.DeleteRouteTableInput) (
 	if len(r.Associations) > 0 {
 		return nil, api.Error("DependencyViolation", "The routeTable '"+r.ID+"' has dependencies and cannot be deleted.")
 	}
+	if err := leaveRouteTable(c, r.ID); err != nil {
+		return nil, err
+	}
 	return &ec2.DeleteRouteTableOutput{}, deleteRow(c, routeTables, types.ResourceTypeRouteTable, r.ID)
 }
 
@@ -285,6 +288,11 @@ func (s *Service) deleteRoute(c *api.Call, in *ec2.DeleteRouteInput) (*ec2.Delet
 	r, err := s.existingTable(c, in.RouteTableId)
 	if err != nil {
 		return nil, err
+	}
+	if in.DestinationPrefixListId != nil {
+		// Only gateway endpoints route to prefix lists, and they take their routes
+		// away themselves.
+		return nil, invalidValue("cannot remove VPC endpoint route %s in route table %s", *in.DestinationPrefixListId, r.ID)
 	}
 	cidr, err := destination(in.DestinationCidrBlock)
 	if err != nil {

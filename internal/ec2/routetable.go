@@ -197,7 +197,20 @@ func (r routeTable) describe(c *api.Call, tags map[string]string) (types.RouteTa
 		}
 		d.Routes = append(d.Routes, shown)
 	}
-	return d, nil
+	through, err := r.endpoints(c)
+	for _, e := range through {
+		d.Routes = append(d.Routes, types.Route{
+			DestinationPrefixListId: aws.String(prefixListID(e.Service)), GatewayId: aws.String(e.ID),
+			Origin: types.RouteOriginCreateRoute, State: types.RouteStateActive,
+		})
+	}
+	return d, err
+}
+
+// endpoints are the gateway endpoints that the table routes to: their routes are
+// theirs, not the table's.
+func (r routeTable) endpoints(c *api.Call) ([]vpcEndpoint, error) {
+	return endpointsOf(c, func(e vpcEndpoint) bool { return slices.Contains(e.RouteTables, r.ID) })
 }
 
 func associatedState() *types.RouteTableAssociationState {
@@ -218,6 +231,22 @@ func (s *Service) describeRouteTables(c *api.Call, in *ec2.DescribeRouteTablesIn
 			return string(state)
 		})...)
 	}
+	byEndpoint := func(value func(vpcEndpoint) string) func(routeTable) []string {
+		return func(r routeTable) []string {
+			through, err := r.endpoints(c)
+			if err != nil {
+				return nil
+			}
+			var values []string
+			for _, e := range through {
+				values = append(values, value(e))
+			}
+			return values
+		}
+	}
+	l.filters["route.destination-prefix-list-id"] = byEndpoint(func(e vpcEndpoint) string { return prefixListID(e.Service) })
+	throughGateway, throughEndpoint := l.filters["route.gateway-id"], byEndpoint(func(e vpcEndpoint) string { return e.ID })
+	l.filters["route.gateway-id"] = func(r routeTable) []string { return slices.Concat(throughGateway(r), throughEndpoint(r)) }
 	found, next, err := l.find(c, query{in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ import (
 type Service struct {
 	profiles api.InstanceProfiles // nil: IAM is asked in the caller's name
 	linked   api.LinkedRoles      // nil: nobody but the caller launches
+
+	endpointPolicies policyCache
 }
 
 // New returns the service.
@@ -46,6 +48,7 @@ func (s *Service) Operations() []api.Operation {
 	return slices.Concat(
 		s.instanceOperations(),
 		s.networkOperations(),
+		s.endpointOperations(),
 		s.placeOperations(),
 		s.volumeOperations(),
 		s.snapshotOperations(),
@@ -61,7 +64,7 @@ func (s *Service) Operations() []api.Operation {
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	tasks := make(map[string]func(*api.Call, json.RawMessage) error)
 	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
-		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(),
+		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(), s.endpointTasks(),
 	} {
 		maps.Copy(tasks, some)
 	}

@@ -163,6 +163,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"sir-":    types.ResourceTypeSpotInstancesRequest,
 	"fleet-":  types.ResourceTypeFleet,
 	"pg-":     types.ResourceTypePlacementGroup,
+	"vpce-":   types.ResourceTypeVpcEndpoint,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -208,6 +209,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = gateways.get(c, id)
 	case types.ResourceTypeRouteTable:
 		_, err = routeTables.get(c, id)
+	case types.ResourceTypeVpcEndpoint:
+		_, err = vpcEndpoints.get(c, id)
 	case types.ResourceTypeFleet:
 		_, err = getFleet(c, id)
 	case types.ResourceTypeSpotInstancesRequest:

@@ -203,6 +203,11 @@ func vpcInUse(c *api.Call, v vpc) (bool, error) {
 			return true, err
 		}
 	}
+	for e, err := range endpointTable.All(c.Tx, c.Scope()) {
+		if err != nil || e.VPC == v.ID {
+			return true, err
+		}
+	}
 	for g, err := range groupTable.All(c.Tx, c.Scope()) {
 		if err != nil || g.VPC == v.ID && g.Name != defaultGroupName {
 			return true, err
