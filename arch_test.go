@@ -45,7 +45,7 @@ var rules = map[string]rule{
 	"internal/cloudtrail":    serviceRule(),
 	"internal/ec2":           serviceRule("internal/launch"),
 	"internal/evaluation":    {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "decisions in the form of AWS's simulator: of the API's and of the command's"},
-	"internal/iam":           serviceRule("internal/evaluation", "internal/iam/managed"),
+	"internal/iam":           serviceRule("internal/evaluation", "internal/iam/managed", "policy/serviceref"),
 	"internal/kms":           serviceRule(),
 	"internal/organizations": serviceRule(),
 	"internal/sts":           serviceRule(),

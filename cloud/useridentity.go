@@ -116,3 +116,19 @@ func (u userIdentity) issuer() string {
 	}
 	return u.SessionContext.SessionIssuer.PrincipalID
 }
+
+// entity is the unique id of the user or role that a call counts for in IAM's
+// last accessed information; empty for all others.
+func (u userIdentity) entity() string {
+	id := ""
+	switch {
+	case u.SessionContext != nil && u.SessionContext.SessionIssuer != nil:
+		id = u.SessionContext.SessionIssuer.PrincipalID
+	case u.Type == access.User:
+		id = u.PrincipalID
+	}
+	if strings.HasPrefix(id, "AROA") || strings.HasPrefix(id, "AIDA") {
+		return id
+	}
+	return ""
+}

@@ -13,8 +13,8 @@ import (
 // credentials": the information is not kept for every call).
 const useEvery = 15 * time.Minute
 
-// uses remembers when this process last wrote that an access key or a role was
-// used, so that it is written once in a while and not on every call. Forgetting
+// uses remembers when this process last wrote that an access key, a role or an
+// action was used, so that it is written once in a while and not on every call. Forgetting
 // costs a write, nothing else.
 type uses struct {
 	mu      sync.Mutex // covers written
@@ -40,11 +40,17 @@ func (u *uses) due(id string, at time.Time) bool {
 	return true
 }
 
-// write tells IAM which long-term keys and roles made these calls.
+// write tells IAM which long-term keys and roles made these calls, and what users
+// and roles attempted.
 func (u *uses) write(tx store.Tx, to *iam.Service, events []event) error {
 	for _, e := range events {
+		service, _, _ := strings.Cut(e.EventSource, ".")
+		if who := e.UserIdentity.entity(); who != "" && u.due(who+" "+service+" "+e.EventName, e.at) {
+			if err := to.TouchAction(tx, e.UserIdentity.AccountID, who, service, e.EventName, e.AWSRegion, e.at); err != nil {
+				return err
+			}
+		}
 		if key := e.UserIdentity.AccessKeyID; strings.HasPrefix(key, "AKIA") && u.due(key, e.at) {
-			service, _, _ := strings.Cut(e.EventSource, ".")
 			if err := to.TouchAccessKey(tx, key, service, e.AWSRegion, e.at); err != nil {
 				return err
 			}

@@ -142,7 +142,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"AccountId": "210987654321", "PolicyId": "p-examplepolicy", "RootId": "r-exam", "OrganizationalUnitId": "ou-exam-exampleouid",
 		"ParentId": "r-exam", "ChildId": "210987654321", "TargetId": "210987654321", "SourceParentId": "r-exam",
 		"DestinationParentId": "ou-exam-exampleouid", "ResourceId": "p-examplepolicy", "ServicePrincipal": "guardduty.amazonaws.com",
-		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN,
+		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN, "Arn": user.ARN,
 		"Url": "https://example.com/x", "OpenIDConnectProviderArn": "arn:aws:iam::123456789012:oidc-provider/example.com/x",
 	}
 }

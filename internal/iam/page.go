@@ -34,11 +34,11 @@ func paginate[T any](all []T, key func(T) string, marker *string, max *int32) (p
 	}
 	start := 0
 	if marker != nil {
-		last, err := base64.StdEncoding.DecodeString(*marker)
-		if err != nil || len(last) == 0 {
-			return page[T]{}, invalid("Invalid Marker.")
+		last, err := decodeMarker(*marker)
+		if err != nil {
+			return page[T]{}, err
 		}
-		start = after(all, key, string(last))
+		start = after(all, key, last)
 	}
 	p := page[T]{items: all[start:min(start+size, len(all))]}
 	if start+size < len(all) {
@@ -49,6 +49,15 @@ func paginate[T any](all []T, key func(T) string, marker *string, max *int32) (p
 		p.items = []T{}
 	}
 	return p, nil
+}
+
+// decodeMarker is the key that a marker names.
+func decodeMarker(marker string) (string, error) {
+	last, err := base64.StdEncoding.DecodeString(marker)
+	if err != nil || len(last) == 0 {
+		return "", invalid("Invalid Marker.")
+	}
+	return string(last), nil
 }
 
 // after is the index of the first item that comes after the one with that key.

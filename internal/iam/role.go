@@ -254,6 +254,7 @@ func removeRole(c *api.Call, r role) error {
 		c.Tx.Delete(trustKey(c.Global(), r.ID)),
 		roleUses.Delete(c.Tx, c.Global(), r.ID),
 		principals.Delete(c.Tx, outside, r.ID),
+		forgetUses(c, r.ID),
 		roles.Delete(c.Tx, c.Global(), rowID(r.Name)),
 	)
 }

@@ -58,7 +58,7 @@ func (s *Service) Operations() []api.Operation {
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
 		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
-		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(),
+		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(),
 	)
 }
 

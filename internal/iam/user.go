@@ -279,6 +279,9 @@ func (s *Service) deleteUser(c *api.Call, in *iam.DeleteUserInput) (*iam.DeleteU
 	if err := principals.Delete(c.Tx, outside, u.ID); err != nil {
 		return nil, err
 	}
+	if err := forgetUses(c, u.ID); err != nil {
+		return nil, err
+	}
 	return &iam.DeleteUserOutput{}, users.Delete(c.Tx, c.Global(), rowID(u.Name))
 }
 
