@@ -150,6 +150,12 @@ func globalContext(call *api.Call) access.Context {
 			k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(call.Now.Sub(call.Caller.IssuedAt).Seconds()), 10))
 		}
 	}
+	if source := call.Caller.SourceARN; source != "" {
+		k.Set("aws:SourceArn", source)
+		if parts := strings.SplitN(source, ":", 6); len(parts) == 6 {
+			k.Set("aws:SourceAccount", parts[4])
+		}
+	}
 	if call.Caller.SourceIdentity != "" {
 		k.Set("aws:SourceIdentity", call.Caller.SourceIdentity)
 	}

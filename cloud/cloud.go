@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/iam"
 	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/store"
@@ -40,6 +41,8 @@ type Cloud struct {
 
 	recorder  *recorder
 	scheduler *scheduler
+	trail     *cloudtrail.Service
+	deliverer *deliverer
 	// skew is what Advance has added to the clock, in nanoseconds.
 	skew atomic.Int64
 	// sequence orders what is recorded within one microsecond.
@@ -73,12 +76,14 @@ func New(options ...Option) (*Cloud, error) {
 	}
 	c.recorder = newRecorder(c)
 	c.scheduler = newScheduler(c)
+	c.deliverer = newDeliverer(c)
 	return c, nil
 }
 
 // Close finishes what is under way and closes the store.
 func (c *Cloud) Close() error {
 	c.scheduler.stop()
+	c.deliverer.stop()
 	c.recorder.stop()
 	return c.store.Close()
 }
@@ -99,6 +104,7 @@ func (c *Cloud) Now() time.Time {
 func (c *Cloud) Advance(d time.Duration) {
 	c.skew.Add(int64(d))
 	c.scheduler.wake()
+	c.deliverer.wake()
 }
 
 // lookup finds a built operation.

@@ -176,7 +176,7 @@ func (e event) entries() ([]streamEntry, error) {
 			return nil, err
 		}
 		all = append(all, streamEntry{
-			stream: cloudtrail.Stream(account, e.AWSRegion),
+			account: account, region: e.AWSRegion,
 			entry: cloudtrail.Entry{
 				ID: copied.EventID, Name: e.EventName, Source: e.EventSource,
 				Username: e.username, AccessKeyID: e.UserIdentity.AccessKeyID,
@@ -187,9 +187,10 @@ func (e event) entries() ([]streamEntry, error) {
 	return all, nil
 }
 
+// streamEntry is an event for the history and the trails of an account in a region.
 type streamEntry struct {
-	stream string
-	entry  cloudtrail.Entry
+	account, region string
+	entry           cloudtrail.Entry
 }
 
 // lookupResources are what LookupEvents finds the event by: its resources, and

@@ -17,6 +17,7 @@ type settings struct {
 	now             func() time.Time
 	random          io.Reader
 	log             *slog.Logger
+	buckets         string
 }
 
 // DefaultAccount is the account of a cloud that is told no other.
@@ -36,6 +37,11 @@ func WithAccount(id string) Option { return func(s *settings) { s.account = id }
 func WithRootCredentials(id, secret string) Option {
 	return func(s *settings) { s.rootID, s.rootKey = id, secret }
 }
+
+// WithBuckets names a folder for what CloudTrail delivers: each of its sub-folders
+// is a bucket of that name. A trail wants a bucket that is there; without this
+// option none is.
+func WithBuckets(dir string) Option { return func(s *settings) { s.buckets = dir } }
 
 // WithTesting offers POST /_keyturn/reset and POST /_keyturn/clock, with which
 // anybody who reaches the server can wipe it or move its time.

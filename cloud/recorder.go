@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/store"
 )
 
@@ -47,11 +48,15 @@ func (r *recorder) write(tx store.Tx, events []event) error {
 			return err
 		}
 		for _, x := range entries {
-			record, err := x.entry.Record(r.cloud.sequence.Add(1))
+			seq := r.cloud.sequence.Add(1)
+			record, err := x.entry.Record(seq)
 			if err != nil {
 				return err
 			}
-			if err := tx.Append(x.stream, record); err != nil {
+			if err := tx.Append(cloudtrail.Stream(x.account, x.region), record); err != nil {
+				return err
+			}
+			if err := r.cloud.trail.Collect(tx, x.account, x.region, x.entry, seq); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/autoscaling"
+	"github.com/keyturn/keyturn/internal/bucket"
 	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/ec2"
 	"github.com/keyturn/keyturn/internal/iam"
@@ -49,12 +50,21 @@ func (c *Cloud) open() error {
 	c.sts = sts.New(root, c.iam)
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
+	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam)}
+	if c.set.buckets != "" {
+		buckets, err := bucket.Open(c.set.buckets)
+		if err != nil {
+			return errors.Join(err, c.store.Close())
+		}
+		trailOptions = append(trailOptions, cloudtrail.WithBuckets(buckets))
+	}
+	c.trail = cloudtrail.New(root, trailOptions...)
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)
 	c.endpoints = compute
 	for _, s := range []api.Service{
-		c.iam, c.sts, c.organizations, cloudtrail.New(),
+		c.iam, c.sts, c.organizations, c.trail,
 		kms.New(root, kms.CheckPrincipals(c.iam)),
 		compute, autoscaling.New(compute, c.iam, c.iam),
 	} {

@@ -29,8 +29,8 @@ const (
 )
 
 type serveOptions struct {
-	listen, data, account, root string
-	memory, testing             bool
+	listen, data, account, root, buckets string
+	memory, testing                      bool
 }
 
 func newServe() *cobra.Command {
@@ -51,6 +51,7 @@ Only one server at a time can have a data folder.`,
 	f.StringVar(&o.data, "data", "", "folder for the state (default: keyturn in the user's configuration folder)")
 	f.BoolVar(&o.memory, "memory", false, "keep nothing: the state is gone with the server")
 	f.StringVar(&o.account, "account", cloud.DefaultAccount, "account id, 12 digits")
+	f.StringVar(&o.buckets, "buckets", "", "folder for CloudTrail's log files: each of its sub-folders is a bucket (default: there is no bucket)")
 	f.StringVar(&o.root, "root-credentials", "", "the root user's access key as `ID:SECRET`, for tests (default: random)")
 	f.BoolVar(&o.testing, "testing", false, "offer POST /_keyturn/reset and /_keyturn/clock to everybody who reaches the port")
 	return c
@@ -138,6 +139,16 @@ func (o serveOptions) cloudOptions(c *cobra.Command) (options []cloud.Option, fo
 			return nil, "", errors.New("--root-credentials must be ID:SECRET")
 		}
 		options = append(options, cloud.WithRootCredentials(id, secret))
+	}
+	if o.buckets != "" {
+		dir, err := filepath.Abs(o.buckets)
+		if err != nil {
+			return nil, "", err
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, "", &hintError{fmt.Errorf("--buckets: there is no folder %s", dir), "make it, with a sub-folder for each bucket: mkdir -p " + quote(filepath.Join(o.buckets, "example-logs"))}
+		}
+		options = append(options, cloud.WithBuckets(dir))
 	}
 	if o.testing {
 		options = append(options, cloud.WithTesting())

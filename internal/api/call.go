@@ -78,6 +78,9 @@ type Caller struct {
 	InvokedBy string `json:",omitempty"`
 	// InScopeOf is the instance that EC2's infrastructure role acts for.
 	InScopeOf string `json:",omitempty"`
+	// SourceARN is the resource for which a service principal acts: aws:SourceArn,
+	// and its account aws:SourceAccount.
+	SourceARN string `json:",omitempty"`
 }
 
 // SessionPolicy is one document that limits a session.

@@ -88,6 +88,11 @@ type Membership struct {
 	Path string
 	// Suspended: the account was closed, and nobody in it can do anything.
 	Suspended bool
+	// AllFeatures: the organization has more than consolidated billing.
+	AllFeatures bool
+	// Trusted are the service principals that the organization trusts, Administers
+	// those for which the account is a delegated administrator.
+	Trusted, Administers []string
 	// ServiceControl and ResourceControl are the SCPs and RCPs that bear on the
 	// account, a list for each level from the root down to it; nil where the
 	// organization has not enabled them.

@@ -1,5 +1,3 @@
-// Package cloudtrail is AWS CloudTrail's event history: every recorded call,
-// found again with LookupEvents.
 package cloudtrail
 
 import (

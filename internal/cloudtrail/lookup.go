@@ -21,19 +21,7 @@ import (
 // "LookupEvents").
 const maxResults = 50
 
-// Service is CloudTrail.
-type Service struct {
-	limit lookupLimit
-}
-
-// New returns the service.
-func New() *Service { return &Service{} }
-
-// Name is the signing name.
-func (s *Service) Name() string { return "cloudtrail" }
-
-// Operations lists what is built.
-func (s *Service) Operations() []api.Operation {
+func (s *Service) lookupOperations() []api.Operation {
 	return []api.Operation{
 		api.Read("LookupEvents", api.Anywhere[cloudtrail.LookupEventsInput]("cloudtrail:LookupEvents"), s.lookupEvents),
 	}

@@ -37,7 +37,7 @@ type history struct {
 
 func newHistory(t *testing.T, n int) *history {
 	t.Helper()
-	h := &history{T: t, store: store.Memory(), service: New(), at: now}
+	h := &history{T: t, store: store.Memory(), service: New(nil), at: now}
 	t.Cleanup(func() {
 		if err := h.store.Close(); err != nil {
 			t.Error(err)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
@@ -86,7 +88,9 @@ func (t *tree) membership(id string) (*api.Membership, error) {
 	o := &t.organization
 	m := &api.Membership{
 		Organization: o.ID, Path: o.path(id), ManagementAccount: o.Management,
-		Suspended: o.Accounts[id].Status == types.AccountStatusSuspended,
+		Suspended:   o.Accounts[id].Status == types.AccountStatusSuspended,
+		AllFeatures: o.Features == types.OrganizationFeatureSetAll,
+		Trusted:     slices.Sorted(maps.Keys(o.Services)), Administers: slices.Sorted(maps.Keys(o.Delegates[id])),
 	}
 	var err error
 	if m.ServiceControl, err = o.controls(id, types.PolicyTypeServiceControlPolicy); err != nil {
