@@ -3,6 +3,8 @@ package cloud
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -34,10 +37,16 @@ func secret(account string) string { return "secret-of-" + account[:4] }
 // with whichever ids and ARNs, nothing of another account is changed or shown.
 func TestAccountsAreIsolated(t *testing.T) {
 	t.Parallel()
+	buckets := t.TempDir()
+	for _, name := range []string{"group", "other"} { // names that requests give
+		if err := os.Mkdir(filepath.Join(buckets, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		// The time stands still, so that no scheduled work comes due: what changes
 		// is the request's doing.
-		c, err := New(WithClock(func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }))
+		c, err := New(WithClock(func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }), WithBuckets(buckets))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,6 +150,12 @@ func furnish(t *testing.T, c *Cloud, account string, known map[string][]string) 
 	inAccount[autoscaling.CreateLaunchConfigurationOutput](t, c, account, "autoscaling", "CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{
 		LaunchConfigurationName: aws.String("configuration"), ImageId: aws.String("ami-0123456789abcdef0"), InstanceType: aws.String("t3.micro"), KeyName: &mark,
 	})
+	trail := inAccount[cloudtrail.CreateTrailOutput](t, c, account, "cloudtrail", "CreateTrail", &cloudtrail.CreateTrailInput{
+		Name: aws.String("template"), S3BucketName: aws.String("group"), S3KeyPrefix: &mark, IsMultiRegionTrail: aws.Bool(true),
+	})
+	inAccount[cloudtrail.StartLoggingOutput](t, c, account, "cloudtrail", "StartLogging", &cloudtrail.StartLoggingInput{Name: trail.TrailARN})
+	known["arn"] = append(known["arn"], *trail.TrailARN)
+	known[""] = append(known[""], *trail.TrailARN)
 	organization := inAccount[organizations.CreateOrganizationOutput](t, c, account, "organizations", "CreateOrganization", &organizations.CreateOrganizationInput{}).Organization
 	root := inAccount[organizations.ListRootsOutput](t, c, account, "organizations", "ListRoots", &organizations.ListRootsInput{}).Roots[0]
 	inAccount[organizations.CreateOrganizationalUnitOutput](t, c, account, "organizations", "CreateOrganizationalUnit", &organizations.CreateOrganizationalUnitInput{ParentId: root.Id, Name: &mark})

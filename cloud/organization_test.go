@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/keyturn/keyturn/cloud"
 )
 
 // company is an organization with a member account, and the clients of an
@@ -28,9 +30,9 @@ type company struct {
 	admin, inMember clients
 }
 
-func newCompany(t *testing.T) *company {
+func newCompany(t *testing.T, options ...cloud.Option) *company {
 	t.Helper()
-	s := newStage(t)
+	s := newStage(t, options...)
 	k := &company{stage: s}
 	k.admin = s.user("admin", "arn:aws:iam::aws:policy/AdministratorAccess")
 	made, err := k.admin.org.CreateOrganization(t.Context(), &organizations.CreateOrganizationInput{})

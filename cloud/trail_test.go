@@ -2,6 +2,11 @@ package cloud_test
 
 import (
 	"compress/gzip"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -328,5 +333,140 @@ func TestGlobalServiceEvents(t *testing.T) {
 	a.delivered("CreateKey", func() bool { return slices.Contains(names(a.records("")), "CreateKey") })
 	if slices.Contains(names(a.records("")), "CreateUser") {
 		t.Error("an event of IAM is in the file")
+	}
+}
+
+// digest is a digest file's content.
+type digest struct {
+	AWSAccountID, DigestStartTime, DigestEndTime, DigestS3Bucket, DigestS3Object string
+	DigestPublicKeyFingerprint, DigestSignatureAlgorithm                         string
+	PreviousDigestS3Object, PreviousDigestHashValue, PreviousDigestSignature     *string
+
+	LogFiles []struct{ S3Bucket, S3Object, HashValue, HashAlgorithm string }
+}
+
+// TestDigestChain verifies digests as a stranger would, with what ListPublicKeys
+// gives: signatures, the chain, the hash of every log file.
+func TestDigestChain(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.logging(cloudtrail.CreateTrailInput{EnableLogFileValidation: aws.Bool(true)})
+	const hours = 3
+	for n := range hours {
+		if n != 1 { // an hour without events has its digest, too
+			a.key()
+			logs := len(a.objects("AWSLogs/123456789012/CloudTrail/"))
+			a.delivered("a log file", func() bool { return len(a.objects("AWSLogs/123456789012/CloudTrail/")) > logs })
+		}
+		a.cloud.Advance(55 * time.Minute)
+		a.delivered("a digest", func() bool { return len(a.objects("AWSLogs/123456789012/CloudTrail-Digest/")) == n+1 })
+	}
+	keys, err := a.root.trail.ListPublicKeys(t.Context(), &cloudtrail.ListPublicKeysInput{StartTime: aws.Time(a.cloud.Now().Add(-24 * time.Hour)), EndTime: aws.Time(a.cloud.Now())})
+	a.must(err)
+	public := make(map[string]*rsa.PublicKey)
+	for _, k := range keys.PublicKeyList {
+		p, err := x509.ParsePKCS1PublicKey(k.Value)
+		a.must(err)
+		public[*k.Fingerprint] = p
+	}
+
+	name := regexp.MustCompile(`^AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/\d{4}/\d\d/\d\d/123456789012_CloudTrail-Digest_eu-west-1_trail_eu-west-1_\d{8}T\d{6}Z\.json\.gz$`)
+	signed := make(map[string]bool)
+	var last digest
+	lastHash, lastSignature := "", ""
+	for i, key := range a.objects("AWSLogs/123456789012/CloudTrail-Digest/") {
+		if !name.MatchString(key) {
+			t.Errorf("digest %s", key)
+		}
+		var d digest
+		content := a.content(key)
+		a.must(json.Unmarshal(content, &d))
+		if d.DigestS3Bucket != bucket || d.DigestS3Object != key || d.DigestSignatureAlgorithm != "SHA256withRSA" {
+			t.Errorf("digest %s says %+v", key, d)
+		}
+		if i == 0 {
+			if d.PreviousDigestS3Object != nil || d.PreviousDigestSignature != nil {
+				t.Errorf("the first digest has one before it: %+v", d)
+			}
+		} else if *d.PreviousDigestS3Object != last.DigestS3Object || *d.PreviousDigestHashValue != lastHash || *d.PreviousDigestSignature != lastSignature || d.DigestStartTime != last.DigestEndTime {
+			t.Errorf("digest %d does not follow the one before it: %+v", i, d)
+		}
+		metadata := a.metadata(key)
+		if metadata["signature-algorithm"] != "SHA256withRSA" {
+			t.Errorf("metadata %v", metadata)
+		}
+		signature, err := hex.DecodeString(metadata["signature"])
+		a.must(err)
+		lastHash = hexSHA256(content)
+		previous := "null"
+		if d.PreviousDigestSignature != nil {
+			previous = *d.PreviousDigestSignature
+		}
+		hash := sha256.Sum256([]byte(d.DigestEndTime + "\n" + d.DigestS3Bucket + "/" + d.DigestS3Object + "\n" + lastHash + "\n" + previous))
+		if err := rsa.VerifyPKCS1v15(public[d.DigestPublicKeyFingerprint], crypto.SHA256, hash[:], signature); err != nil {
+			t.Errorf("digest %d: %v", i, err)
+		}
+		for _, f := range d.LogFiles {
+			signed[f.S3Object] = true
+			if f.HashValue != hexSHA256(a.content(f.S3Object)) || f.HashAlgorithm != "SHA-256" {
+				t.Errorf("log file %+v is not what the digest says", f)
+			}
+		}
+		last, lastSignature = d, metadata["signature"]
+	}
+	for _, key := range a.objects("AWSLogs/123456789012/CloudTrail/") {
+		if !signed[key] {
+			t.Errorf("log file %s is in no digest", key)
+		}
+	}
+	status, err := a.root.trail.GetTrailStatus(t.Context(), &cloudtrail.GetTrailStatusInput{Name: aws.String("trail")})
+	a.must(err)
+	if status.LatestDigestDeliveryTime == nil {
+		t.Error("the status tells of no digest")
+	}
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// metadata is an object's, which lies beside it.
+func (a *archive) metadata(key string) map[string]string {
+	a.Helper()
+	raw, err := os.ReadFile(filepath.Join(a.buckets, bucket, filepath.FromSlash(key)+".metadata.json"))
+	a.must(err)
+	m := make(map[string]string)
+	a.must(json.Unmarshal(raw, &m))
+	return m
+}
+
+// TestBrokenChain: stopping and starting again begins another chain.
+func TestBrokenChain(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	arn := a.logging(cloudtrail.CreateTrailInput{EnableLogFileValidation: aws.Bool(true)})
+	digests := func() []string { return a.objects("AWSLogs/123456789012/CloudTrail-Digest/") }
+	a.delivered("StartLogging", func() bool { return slices.Contains(names(a.records("")), "StartLogging") })
+	a.cloud.Advance(time.Hour)
+	a.delivered("the first digest", func() bool { return len(digests()) == 1 })
+	_, err := a.root.trail.StopLogging(t.Context(), &cloudtrail.StopLoggingInput{Name: &arn})
+	a.must(err)
+	a.delivered("StopLogging", func() bool { return slices.Contains(names(a.records("")), "StopLogging") })
+	a.cloud.Advance(time.Hour)
+	a.delivered("the last digest", func() bool { return len(digests()) == 2 })
+	a.cloud.Advance(2 * time.Hour)
+	_, err = a.root.trail.StartLogging(t.Context(), &cloudtrail.StartLoggingInput{Name: &arn})
+	a.must(err)
+	logs := len(a.objects("AWSLogs/123456789012/CloudTrail/"))
+	a.delivered("StartLogging", func() bool { return len(a.objects("AWSLogs/123456789012/CloudTrail/")) > logs })
+	a.cloud.Advance(time.Hour)
+	a.delivered("the next digest", func() bool { return len(digests()) == 3 })
+	for i, key := range digests() {
+		var d digest
+		a.must(json.Unmarshal(a.content(key), &d))
+		if (d.PreviousDigestS3Object == nil) != (i != 1) {
+			t.Errorf("digest %d of two chains: %+v", i, d)
+		}
 	}
 }

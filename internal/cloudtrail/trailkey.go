@@ -2,6 +2,7 @@ package cloudtrail
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -46,13 +47,13 @@ func keyError(t trail, id string, err error) error {
 	if !ok {
 		return err
 	}
-	switch code := refused.ErrorCode(); code {
-	case "AccessDeniedException":
+	switch code := refused.ErrorCode(); {
+	case code == "AccessDeniedException":
 		return keyRefused(t.Bucket, id)
-	case "NotFoundException":
-		return keyNotFound(id)
-	case "InvalidArnException", "ValidationException":
+	case code == "InvalidArnException", code == "ValidationException", strings.HasPrefix(refused.ErrorMessage(), "Invalid keyId"):
 		return invalidKeyID(id)
+	case code == "NotFoundException":
+		return keyNotFound(id)
 	default:
 		return keyUnusable(id, code)
 	}
