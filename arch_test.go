@@ -42,7 +42,7 @@ var rules = map[string]rule{
 	"internal/api":           {allow: []string{"access", "internal/store", "policy"}, deny: []string{"net/http"}, why: "services and cloud agree on it; it knows neither"},
 	"internal/wire":          {allow: []string{"internal/api", "internal/wire/model", "internal/wire/sigv4"}, deny: []string{"database/sql"}, why: "bytes to types and back"},
 	"internal/autoscaling":   serviceRule(),
-	"internal/bucket":        {allow: []string{"internal/api"}, deny: []string{"database/sql"}, why: "it keeps objects, whatever is in them"},
+	"internal/bucket":        {allow: []string{"internal/api"}, why: "it keeps objects, whatever is in them"},
 	"internal/cloudtrail":    serviceRule(),
 	"internal/ec2":           serviceRule("internal/launch"),
 	"internal/evaluation":    {allow: []string{"access", "policy"}, deny: []string{"net/http", "database/sql", sdk}, why: "decisions in the form of AWS's simulator: of the API's and of the command's"},
