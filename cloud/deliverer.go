@@ -2,10 +2,9 @@ package cloud
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
-
-	"strings"
 
 	"github.com/keyturn/keyturn/internal/cloudtrail"
 )

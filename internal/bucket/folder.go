@@ -62,8 +62,8 @@ func (f *Folder) bucket(name string) (*os.Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket: %w", err)
 	}
-	defer all.Close()
 	root, err := all.OpenRoot(name)
+	err = errors.Join(err, all.Close())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, api.ErrNoBucket

@@ -224,8 +224,11 @@ type operator struct {
 func operatorsOf(f types.AdvancedFieldSelector) []operator {
 	equal := func(a, b string) bool { return a == b }
 	return slices.DeleteFunc([]operator{
-		{"Equals", f.Equals, equal, false}, {"NotEquals", f.NotEquals, equal, true},
-		{"StartsWith", f.StartsWith, strings.HasPrefix, false}, {"NotStartsWith", f.NotStartsWith, strings.HasPrefix, true},
-		{"EndsWith", f.EndsWith, strings.HasSuffix, false}, {"NotEndsWith", f.NotEndsWith, strings.HasSuffix, true},
+		{"Equals", f.Equals, equal, false},
+		{"NotEquals", f.NotEquals, equal, true},
+		{"StartsWith", f.StartsWith, strings.HasPrefix, false},
+		{"NotStartsWith", f.NotStartsWith, strings.HasPrefix, true},
+		{"EndsWith", f.EndsWith, strings.HasSuffix, false},
+		{"NotEndsWith", f.NotEndsWith, strings.HasSuffix, true},
 	}, func(o operator) bool { return o.values == nil })
 }

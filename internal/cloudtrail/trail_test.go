@@ -13,6 +13,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -248,7 +249,7 @@ func TestLargeQueue(t *testing.T) {
 	w := newWorld(t)
 	const events = 3 * pageEvents
 	for i := range events {
-		w.collect(region, fmt.Sprint(i), now.Add(time.Duration(i)*time.Millisecond), 400)
+		w.collect(region, strconv.Itoa(i), now.Add(time.Duration(i)*time.Millisecond), 400)
 	}
 	q := &queueReader{ctx: t.Context(), store: w.store, stream: queueStream(w.trail.ID, 1)}
 	n := 0
@@ -265,7 +266,7 @@ func TestLargeQueue(t *testing.T) {
 		if err := f.write(&out, q, 1000); err != nil {
 			t.Fatal(err)
 		}
-		w.buckets.objects[fmt.Sprint(n)] = out.Bytes()
+		w.buckets.objects[strconv.Itoa(n)] = out.Bytes()
 		n++
 	}
 	got := slices.Concat(slices.Collect(maps.Values(w.ids()))...)
