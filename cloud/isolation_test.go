@@ -146,7 +146,9 @@ func furnish(t *testing.T, c *Cloud, account string, known map[string][]string) 
 	vpc := inAccount[ec2.CreateVpcOutput](t, c, account, "ec2", "CreateVpc", &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16"), TagSpecifications: tags(ec2types.ResourceTypeVpc)}).Vpc
 	subnet := inAccount[ec2.CreateSubnetOutput](t, c, account, "ec2", "CreateSubnet", &ec2.CreateSubnetInput{VpcId: vpc.VpcId, CidrBlock: aws.String("10.0.0.0/24")}).Subnet
 	group := inAccount[ec2.CreateSecurityGroupOutput](t, c, account, "ec2", "CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: vpc.VpcId, GroupName: aws.String("group"), Description: &mark})
-	tell(volume.VolumeId, template.LaunchTemplateId, vpc.VpcId, subnet.SubnetId, group.GroupId)
+	plug := inAccount[ec2.CreateNetworkInterfaceOutput](t, c, account, "ec2", "CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: subnet.SubnetId, Description: &mark}).NetworkInterface
+	address := inAccount[ec2.AllocateAddressOutput](t, c, account, "ec2", "AllocateAddress", &ec2.AllocateAddressInput{TagSpecifications: tags(ec2types.ResourceTypeElasticIp)})
+	tell(volume.VolumeId, template.LaunchTemplateId, vpc.VpcId, subnet.SubnetId, group.GroupId, plug.NetworkInterfaceId, address.AllocationId)
 	inAccount[autoscaling.CreateLaunchConfigurationOutput](t, c, account, "autoscaling", "CreateLaunchConfiguration", &autoscaling.CreateLaunchConfigurationInput{
 		LaunchConfigurationName: aws.String("configuration"), ImageId: aws.String("ami-0123456789abcdef0"), InstanceType: aws.String("t3.micro"), KeyName: &mark,
 	})

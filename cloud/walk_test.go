@@ -139,6 +139,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"SpotInstanceRequestIds": "sir-01234567", "FleetIds": "fleet-01234567-89ab-cdef-0123-456789abcdef", "VpcId": "vpc-0123456789abcdef0", "SubnetId": "subnet-0123456789abcdef0", "RouteTableId": "rtb-0123456789abcdef0",
 		"InternetGatewayId": "igw-0123456789abcdef0", "VpcEndpointId": "vpce-0123456789abcdef0", "VpcEndpointIds": "vpce-0123456789abcdef0",
 		"RouteTableIds": "rtb-0123456789abcdef0", "SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0", "AssociationId": "rtbassoc-0123456789abcdef0",
+		"NetworkInterfaceId": "eni-0123456789abcdef0", "AllocationId": "eipalloc-0123456789abcdef0",
 		"AccountId": "210987654321", "PolicyId": "p-examplepolicy", "RootId": "r-exam", "OrganizationalUnitId": "ou-exam-exampleouid",
 		"ParentId": "r-exam", "ChildId": "210987654321", "TargetId": "210987654321", "SourceParentId": "r-exam",
 		"DestinationParentId": "ou-exam-exampleouid", "ResourceId": "p-examplepolicy", "ServicePrincipal": "guardduty.amazonaws.com",

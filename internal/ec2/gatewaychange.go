@@ -115,7 +115,7 @@ func (s *Service) detachInternetGateway(c *api.Call, in *ec2.DetachInternetGatew
 		if err != nil {
 			return nil, err
 		}
-		if n.VPC == v.ID && n.PublicIP != "" {
+		if n.VPC == v.ID && len(n.publics()) > 0 {
 			return nil, api.Error("DependencyViolation", "Network "+v.ID+" has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.")
 		}
 	}

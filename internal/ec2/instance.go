@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ type instance struct {
 	Tenancy           types.Tenancy
 	Placed            placedIn  `json:",omitzero"` // in a placement group
 	Names             hostnames `json:",omitzero"`
-	// Interface is the primary network interface; gone once terminated.
+	// Interface is the network interface at device index 0; gone once terminated.
 	Interface string `json:",omitempty"`
 
 	// What the image said.
@@ -137,13 +138,26 @@ func (i instance) gone() bool {
 	return i.State == types.InstanceStateNameShuttingDown || i.State == types.InstanceStateNameTerminated
 }
 
-// primaryInterface returns the instance's network interface; none is not an error.
+// primaryInterface returns the instance's first network interface; none is not an error.
 func (s *Service) primaryInterface(c *api.Call, i instance) (networkInterface, bool, error) {
 	if i.Interface == "" {
 		return networkInterface{}, false, nil
 	}
 	n, err := interfaceTable.Get(c.Tx, c.Scope(), i.Interface)
 	return n, err == nil, err
+}
+
+// interfacesOf are an instance's network interfaces by their device index.
+func interfacesOf(c *api.Call, instanceID string) ([]networkInterface, error) {
+	var found []networkInterface
+	for n, err := range interfaceTable.Find(c.Tx, c.Scope(), "instance", instanceID) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, n)
+	}
+	slices.SortFunc(found, func(a, b networkInterface) int { return cmp.Compare(a.Device, b.Device) })
+	return found, nil
 }
 
 // setInstanceKeys gives the condition keys of an instance (Service

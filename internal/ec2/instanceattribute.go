@@ -285,22 +285,42 @@ func (s *Service) modifyMappings(c *api.Call, i instance, mappings []types.Insta
 	return nil
 }
 
+// onlyInterface is an instance's interface where it has one: what is asked of an
+// instance with several must name the interface.
+func (s *Service) onlyInterface(c *api.Call, i instance) (networkInterface, error) {
+	all, err := interfacesOf(c, i.ID)
+	if err != nil {
+		return networkInterface{}, err
+	}
+	if len(all) > 1 {
+		return networkInterface{}, severalInterfaces(i.ID)
+	}
+	if len(all) == 0 {
+		return networkInterface{}, incorrectInstanceState("The instance '%s' has no network interface.", i.ID)
+	}
+	return all[0], nil
+}
+
+func severalInterfaces(id string) error {
+	return api.Error("InvalidInstanceID", "There are multiple interfaces attached to instance '"+id+"'. Please specify an interface ID for the operation instead.")
+}
+
 func (s *Service) modifyGroups(c *api.Call, i instance, ids []string) error {
-	n, _, err := s.primaryInterface(c, i)
+	n, err := s.onlyInterface(c, i)
 	if err != nil {
 		return err
 	}
-	if n.Groups, err = s.groupsFor(c, networkRequest{groupIDs: ids}, subnet{ID: i.Subnet, VPC: i.VPC}); err != nil {
+	if n.Groups, err = s.groupsFor(c, ids, nil, subnet{ID: i.Subnet, VPC: i.VPC}); err != nil {
 		return err
 	}
-	return interfaceTable.Put(c.Tx, c.Scope(), n.ID, n)
+	return n.put(c)
 }
 
 func (s *Service) modifyAddressChecks(c *api.Call, i instance, on bool) error {
-	n, _, err := s.primaryInterface(c, i)
+	n, err := s.onlyInterface(c, i)
 	if err != nil {
 		return err
 	}
 	n.IgnoreAddressChecks = !on
-	return interfaceTable.Put(c.Tx, c.Scope(), n.ID, n)
+	return n.put(c)
 }

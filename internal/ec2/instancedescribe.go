@@ -13,8 +13,9 @@ type instanceView struct {
 	call    *api.Call
 	tags    map[string]string
 	volumes []volume
-	// primary is the network interface, nil once the instance is terminated.
-	primary *networkInterface
+	// interfaces are there until the instance is terminated, primary being the first.
+	interfaces []networkInterface
+	primary    *networkInterface
 }
 
 func (s *Service) viewInstance(c *api.Call, i instance) (instanceView, error) {
@@ -26,9 +27,8 @@ func (s *Service) viewInstance(c *api.Call, i instance) (instanceView, error) {
 	if v.volumes, err = s.volumesOf(c, i.ID); err != nil {
 		return v, err
 	}
-	n, ok, err := s.primaryInterface(c, i)
-	if ok {
-		v.primary = &n
+	if v.interfaces, err = interfacesOf(c, i.ID); len(v.interfaces) > 0 {
+		v.primary = &v.interfaces[0]
 	}
 	return v, err
 }
@@ -82,9 +82,12 @@ func (v instanceView) describe() types.Instance {
 // describeNetwork adds what the instance has of its interface. A terminated
 // instance has none of it.
 func (v instanceView) describeNetwork(d *types.Instance, n networkInterface) {
-	d.NetworkInterfaces = []types.InstanceNetworkInterface{n.describeForInstance(v.call)}
+	for _, each := range v.interfaces {
+		d.NetworkInterfaces = append(d.NetworkInterfaces, each.describeForInstance(v.call))
+	}
+	public := n.public(n.PrivateIP)
 	d.PrivateDnsName, d.PrivateIpAddress = aws.String(v.privateName(v.call.Region, n.PrivateIP)), aws.String(n.PrivateIP)
-	d.PublicDnsName, d.PublicIpAddress = aws.String(publicDNSName(v.call.Region, n.PublicIP)), text(n.PublicIP)
+	d.PublicDnsName, d.PublicIpAddress = aws.String(publicDNSName(v.call.Region, public)), text(public)
 	d.SecurityGroups, d.SourceDestCheck = describeGroups(n.Groups), aws.Bool(!n.IgnoreAddressChecks)
 	d.SubnetId, d.VpcId = aws.String(n.Subnet), aws.String(n.VPC)
 	d.PrivateDnsNameOptions = &types.PrivateDnsNameOptionsResponse{

@@ -12,7 +12,7 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"boot-mode":                      func(v instanceView) []string { return some(v.BootMode) },
 	"client-token":                   func(v instanceView) []string { return some(v.ClientToken) },
 	"current-instance-boot-mode":     func(v instanceView) []string { return some(string(v.currentBootMode())) },
-	"dns-name":                       func(v instanceView) []string { return v.ofInterface(networkInterface.publicName) },
+	"dns-name":                       func(v instanceView) []string { return v.ofPrimary(networkInterface.publicName) },
 	"ebs-optimized":                  func(v instanceView) []string { return flag(v.EBSOptimized) },
 	"ena-support":                    func(instanceView) []string { return flag(true) },
 	"enclave-options.enabled":        func(v instanceView) []string { return flag(v.Enclaves) },
@@ -28,7 +28,7 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"instance.group-id":              func(v instanceView) []string { return v.ofGroups(networkInterface.groupIDs) },
 	"instance.group-name":            func(v instanceView) []string { return v.ofGroups(networkInterface.groupNames) },
 	"ip-address": func(v instanceView) []string {
-		return v.ofInterface(func(n networkInterface, _ string) string { return n.PublicIP })
+		return v.ofPrimary(func(n networkInterface, _ string) string { return n.public(n.PrivateIP) })
 	},
 	"key-name":                          func(v instanceView) []string { return some(v.KeyName) },
 	"launch-index":                      func(v instanceView) []string { return some(decimal(v.LaunchIndex)) },
@@ -40,9 +40,11 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"owner-id":         func(v instanceView) []string { return some(v.call.Account) },
 	"platform":         func(v instanceView) []string { return v.platform() },
 	"platform-details": func(v instanceView) []string { return some(v.PlatformDetails) },
-	"private-dns-name": func(v instanceView) []string { return v.ofInterface(networkInterface.privateName) },
+	"private-dns-name": func(v instanceView) []string {
+		return v.ofPrimary(func(n networkInterface, region string) string { return v.privateName(region, n.PrivateIP) })
+	},
 	"private-ip-address": func(v instanceView) []string {
-		return v.ofInterface(func(n networkInterface, _ string) string { return n.PrivateIP })
+		return v.ofPrimary(func(n networkInterface, _ string) string { return n.PrivateIP })
 	},
 	"reason":               func(v instanceView) []string { return some(v.Transition) },
 	"reservation-id":       func(v instanceView) []string { return some(v.Reservation) },
@@ -52,14 +54,14 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"state-reason-code":    func(v instanceView) []string { return some(v.Reason.Code) },
 	"state-reason-message": func(v instanceView) []string { return some(v.Reason.Message) },
 	"subnet-id": func(v instanceView) []string {
-		return v.ofInterface(func(n networkInterface, _ string) string { return n.Subnet })
+		return v.ofPrimary(func(n networkInterface, _ string) string { return n.Subnet })
 	},
 	"tenancy":                     func(v instanceView) []string { return some(string(v.Tenancy)) },
 	"usage-operation":             func(v instanceView) []string { return some(v.UsageOperation) },
 	"usage-operation-update-time": func(v instanceView) []string { return some(filterTime(v.Created)) },
 	"virtualization-type":         func(instanceView) []string { return some("hvm") },
 	"vpc-id": func(v instanceView) []string {
-		return v.ofInterface(func(n networkInterface, _ string) string { return n.VPC })
+		return v.ofPrimary(func(n networkInterface, _ string) string { return n.VPC })
 	},
 
 	"block-device-mapping.attach-time": func(v instanceView) []string {
@@ -120,15 +122,12 @@ func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
 			t["network-interface."+name] = nil
 			continue
 		}
-		t["network-interface."+name] = func(v instanceView) []string {
-			if v.primary == nil {
-				return nil
-			}
-			return values(*v.primary)
-		}
+		t["network-interface."+name] = func(v instanceView) []string { return v.ofInterfaces(values) }
 	}
 	named := func(name string, value func(networkInterface, string) string) {
-		t["network-interface."+name] = func(v instanceView) []string { return v.ofInterface(value) }
+		t["network-interface."+name] = func(v instanceView) []string {
+			return v.ofInterfaces(func(n networkInterface) []string { return some(value(n, v.call.Region)) })
+		}
 	}
 	named("private-dns-name", networkInterface.privateName)
 	named("addresses.private-dns-name", networkInterface.privateName)
@@ -138,11 +137,13 @@ func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
 	for _, name := range []string{"owner-id", "attachment.instance-owner-id"} {
 		t["network-interface."+name] = func(v instanceView) []string { return some(v.call.Account) }
 	}
-	t["network-interface.attachment.network-card-index"] = func(instanceView) []string { return some("0") }
-	return t.without("network-interface.addresses.association.allocation-id", "network-interface.addresses.association.association-id",
-		"network-interface.addresses.association.carrier-ip", "network-interface.addresses.association.customer-owned-ip",
-		"network-interface.addresses.association.ip-owner-id", "network-interface.association.carrier-ip",
-		"network-interface.association.customer-owned-ip", "network-interface.association.ip-owner-id",
+	for _, name := range []string{"association.ip-owner-id", "addresses.association.ip-owner-id"} {
+		t["network-interface."+name] = func(v instanceView) []string {
+			return v.ofInterfaces(func(n networkInterface) []string { return some(n.addressOwner(v.call, n.PrivateIP)) })
+		}
+	}
+	return t.without("network-interface.requester-id", "network-interface.addresses.association.carrier-ip", "network-interface.addresses.association.customer-owned-ip",
+		"network-interface.association.carrier-ip", "network-interface.association.customer-owned-ip",
 		"network-interface.deny-all-igw-traffic", "network-interface.ipv4-prefixes.ipv4-prefix", "network-interface.ipv6-address",
 		"network-interface.ipv6-addresses.is-primary-ipv6", "network-interface.ipv6-native", "network-interface.ipv6-prefixes.ipv6-prefix",
 		"network-interface.outpost-arn", "network-interface.tag-key", "network-interface.tag-value")
@@ -152,11 +153,22 @@ func (n networkInterface) privateName(region string) string {
 	return privateDNSName(region, n.PrivateIP)
 }
 
-func (n networkInterface) publicName(region string) string { return publicDNSName(region, n.PublicIP) }
+func (n networkInterface) publicName(region string) string {
+	return publicDNSName(region, n.public(n.PrivateIP))
+}
 
-// ofInterface gives something of the instance's interface; a terminated
+// ofInterfaces gives something of all of the instance's interfaces.
+func (v instanceView) ofInterfaces(values func(networkInterface) []string) []string {
+	var out []string
+	for _, n := range v.interfaces {
+		out = append(out, values(n)...)
+	}
+	return out
+}
+
+// ofPrimary gives something of the instance's first interface; a terminated
 // instance has none.
-func (v instanceView) ofInterface(value func(n networkInterface, region string) string) []string {
+func (v instanceView) ofPrimary(value func(n networkInterface, region string) string) []string {
 	if v.primary == nil {
 		return nil
 	}

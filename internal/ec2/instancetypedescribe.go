@@ -45,6 +45,18 @@ var instanceTypeFilters = filterTable[instanceType]{
 		}
 		return modes
 	},
+	"network-info.ipv4-addresses-per-interface": func(t instanceType) []string {
+		if _, n, ok := t.interfaceLimit(); ok {
+			return some(decimal(int32(n)))
+		}
+		return nil
+	},
+	"network-info.maximum-network-interfaces": func(t instanceType) []string {
+		if n, _, ok := t.interfaceLimit(); ok {
+			return some(decimal(int32(n)))
+		}
+		return nil
+	},
 	"vcpu-info.default-threads-per-core": func(t instanceType) []string { return some(decimal(t.ThreadsPerCore)) },
 }.without("dedicated-hosts-supported", "ebs-info.attachment-limit-type", "ebs-info.maximum-ebs-attachments",
 	"ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps", "ebs-info.ebs-optimized-info.baseline-iops",
@@ -55,8 +67,8 @@ var instanceTypeFilters = filterTable[instanceType]{
 	"instance-storage-info.nvme-support", "instance-storage-info.total-size-in-gb", "network-info.bandwidth-weightings",
 	"network-info.efa-info.maximum-efa-interfaces", "network-info.efa-supported", "network-info.ena-support",
 	"network-info.flexible-ena-queues-support", "network-info.encryption-in-transit-supported",
-	"network-info.ipv4-addresses-per-interface", "network-info.ipv6-addresses-per-interface", "network-info.ipv6-supported",
-	"network-info.maximum-network-cards", "network-info.maximum-network-interfaces", "network-info.network-performance",
+	"network-info.ipv6-addresses-per-interface", "network-info.ipv6-supported",
+	"network-info.maximum-network-cards", "network-info.network-performance",
 	"nitro-enclaves-support", "nitro-tpm-support", "nitro-tpm-info.supported-versions", "processor-info.supported-features",
 	"reboot-migration-support", "vcpu-info.valid-cores", "vcpu-info.valid-threads-per-core")
 
@@ -93,7 +105,7 @@ func (t instanceType) bootModes() []types.BootModeType {
 }
 
 // describe shows what the table knows; what it does not know of a type (its
-// bandwidths, its number of interfaces) is left out rather than guessed.
+// bandwidths) is left out rather than guessed.
 func (t instanceType) describe() types.InstanceTypeInfo {
 	d := types.InstanceTypeInfo{
 		InstanceType: types.InstanceType(t.Name), CurrentGeneration: aws.Bool(!t.Family.Old), FreeTierEligible: aws.Bool(t.freeTier()),
@@ -107,6 +119,9 @@ func (t instanceType) describe() types.InstanceTypeInfo {
 		},
 		EbsInfo:       &types.EbsInfo{EncryptionSupport: t.encryption(), NvmeSupport: t.nvme()},
 		ProcessorInfo: &types.ProcessorInfo{},
+	}
+	if n, addresses, ok := t.interfaceLimit(); ok {
+		d.NetworkInfo = &types.NetworkInfo{MaximumNetworkInterfaces: aws.Int32(int32(n)), Ipv4AddressesPerInterface: aws.Int32(int32(addresses))}
 	}
 	for _, a := range t.Family.Architectures {
 		d.ProcessorInfo.SupportedArchitectures = append(d.ProcessorInfo.SupportedArchitectures, types.ArchitectureType(a))

@@ -88,14 +88,19 @@ func (v instanceView) templateMappings() []types.LaunchTemplateBlockDeviceMappin
 
 func (v instanceView) templateInterfaces() []types.LaunchTemplateInstanceNetworkInterfaceSpecification {
 	out := []types.LaunchTemplateInstanceNetworkInterfaceSpecification{}
-	if v.primary == nil {
-		return out
+	for _, n := range v.interfaces {
+		d := types.LaunchTemplateInstanceNetworkInterfaceSpecification{
+			DeleteOnTermination: aws.Bool(n.DeleteOnTermination), Description: aws.String(n.Description), DeviceIndex: aws.Int32(n.Device),
+			Groups: n.groupIDs(), InterfaceType: aws.String("interface"), Ipv6Addresses: []types.InstanceIpv6Address{},
+			NetworkCardIndex: aws.Int32(0), SubnetId: aws.String(n.Subnet), PrivateIpAddresses: []types.PrivateIpAddressSpecification{},
+		}
+		if len(v.interfaces) == 1 {
+			d.AssociatePublicIpAddress = aws.Bool(n.PublicIP != "")
+		}
+		for _, a := range n.addresses() {
+			d.PrivateIpAddresses = append(d.PrivateIpAddresses, types.PrivateIpAddressSpecification{Primary: aws.Bool(a == n.PrivateIP), PrivateIpAddress: aws.String(a)})
+		}
+		out = append(out, d)
 	}
-	n := *v.primary
-	return append(out, types.LaunchTemplateInstanceNetworkInterfaceSpecification{
-		AssociatePublicIpAddress: aws.Bool(n.PublicIP != ""), DeleteOnTermination: aws.Bool(n.DeleteOnTermination),
-		Description: aws.String(n.Description), DeviceIndex: aws.Int32(0), Groups: n.groupIDs(), InterfaceType: aws.String("interface"),
-		Ipv6Addresses: []types.InstanceIpv6Address{}, NetworkCardIndex: aws.Int32(0), SubnetId: aws.String(n.Subnet),
-		PrivateIpAddresses: []types.PrivateIpAddressSpecification{{Primary: aws.Bool(true), PrivateIpAddress: aws.String(n.PrivateIP)}},
-	})
+	return out
 }

@@ -206,20 +206,20 @@ func (q wayRequest) way(c *api.Call, r routeTable) (route, error) {
 }
 
 func (w route) throughInstance(c *api.Call, r routeTable, id string) (route, error) {
-	for n, err := range interfaceTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return w, err
-		}
-		if n.Instance != id {
-			continue
-		}
-		if n.VPC != r.VPC {
-			return w, invalidValue("route table %s and interface %s belong to different networks", r.ID, n.ID)
-		}
-		w.Interface, w.Instance = n.ID, id
-		return w, nil
+	all, err := interfacesOf(c, id)
+	if err != nil {
+		return w, err
 	}
-	return w, api.Error("InvalidInstanceID.NotFound", "The instance ID '"+id+"' does not exist")
+	switch {
+	case len(all) == 0:
+		return w, api.Error("InvalidInstanceID.NotFound", "The instance ID '"+id+"' does not exist")
+	case len(all) > 1:
+		return w, severalInterfaces(id)
+	case all[0].VPC != r.VPC:
+		return w, invalidValue("route table %s and interface %s belong to different networks", r.ID, all[0].ID)
+	}
+	w.Interface, w.Instance = all[0].ID, id
+	return w, nil
 }
 
 // destination reads the block that a route is for. Host bits are dropped.

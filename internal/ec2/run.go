@@ -97,16 +97,10 @@ func (s *Service) runAgain(c *api.Call, reservation string) (*ec2.RunInstancesOu
 // place makes one instance of the launch with its interface and volumes, and
 // schedules the rest.
 func (s *Service) place(c *api.Call, i *instance, p launchPlan) error {
-	n, err := p.newInterface(c, *i)
-	if err != nil {
-		return err
-	}
-	i.Interface = n.ID
-	if err := interfaceTable.Put(c.Tx, c.Scope(), n.ID, n); err != nil {
-		return err
-	}
-	if err := putTags(c, string(types.ResourceTypeNetworkInterface), n.ID, p.tags[types.ResourceTypeNetworkInterface]); err != nil {
-		return err
+	for _, planned := range p.interfaces {
+		if err := planned.place(c, i, p.tags[types.ResourceTypeNetworkInterface]); err != nil {
+			return err
+		}
 	}
 	if err := s.putInstance(c, *i); err != nil {
 		return err
@@ -146,20 +140,27 @@ func mappingError(err error) error {
 	return api.Error("InvalidBlockDeviceMapping", errorMessage(err))
 }
 
-// newInterface makes the instance's primary network interface.
-func (p launchPlan) newInterface(c *api.Call, i instance) (networkInterface, error) {
-	n := networkInterface{
-		ID: c.NewID("eni-"), Subnet: p.subnet.ID, VPC: p.subnet.VPC, Zone: p.subnet.Zone, MAC: newMAC(c),
-		Description: p.interfaceDescription, Groups: p.groups, WantsPublicIP: p.publicIP,
-		Attachment: c.NewID("eni-attach-"), Instance: i.ID, AttachedAt: wholeSecond(c), DeleteOnTermination: true,
+// place makes one of the instance's interfaces, or attaches it.
+func (p plannedInterface) place(c *api.Call, i *instance, tags map[string]string) error {
+	n := p.existing
+	made := n.ID == ""
+	if made {
+		n = networkInterface{
+			ID: c.NewID("eni-"), Subnet: p.subnet.ID, VPC: p.subnet.VPC, Zone: p.subnet.Zone, MAC: newMAC(c),
+			Description: p.description, Groups: p.groups, WantsPublicIP: p.publicIP,
+		}
 	}
-	if p.privateIP.IsValid() {
-		n.PrivateIP = p.privateIP.String()
-		return n, nil
+	n.attach(c, i.ID, p.device, p.deleteOnTermination)
+	if p.device == 0 {
+		i.Interface = n.ID
 	}
-	a, err := p.subnet.allocate(c)
-	n.PrivateIP = a.String()
-	return n, err
+	if !made {
+		return n.move(c)
+	}
+	if err := p.addresses.take(c, &n, p.subnet); err != nil {
+		return err
+	}
+	return putTags(c, string(types.ResourceTypeNetworkInterface), n.ID, tags)
 }
 
 // finishRun carries the launch out: the volumes get their data keys, then the

@@ -30,13 +30,13 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 	if err != nil {
 		return nil, err
 	}
-	r, _ := networkRequestOf(in) // a contradiction is told after authorization
+	r, _ := interfaceRequestsOf(in) // a contradiction is told after authorization
 	var needs []api.Need
 	for _, some := range []func() ([]api.Need, error){
 		func() ([]api.Need, error) { return p.instanceNeeds(c, in), nil },
 		func() ([]api.Need, error) { return p.imageNeeds(c, in) },
 		func() ([]api.Need, error) { return p.subnetNeeds(c, r) },
-		func() ([]api.Need, error) { return p.interfaceNeeds(c), nil },
+		func() ([]api.Need, error) { return p.interfaceNeeds(c, r) },
 		func() ([]api.Need, error) { return p.groupNeeds(c, r) },
 		func() ([]api.Need, error) { return keyPairNeeds(c, in.KeyName) },
 		func() ([]api.Need, error) {
@@ -94,54 +94,94 @@ func (p launchPlan) imageNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]api.Ne
 	return []api.Need{n}, err
 }
 
-func (p launchPlan) subnetNeeds(c *api.Call, r networkRequest) ([]api.Need, error) {
-	id := either(p.subnet.ID, aws.ToString(r.subnet))
-	if id == "" {
-		return nil, nil
+// planned is what came of the launch's n-th interface; nothing if it could not
+// be resolved.
+func (p launchPlan) planned(n int) plannedInterface {
+	if n < len(p.interfaces) {
+		return p.interfaces[n]
 	}
-	n, err := existingNeed(c, "RunInstances", types.ResourceTypeSubnet, id)
-	n.Context.Set("ec2:SubnetID", id)
-	p.setPlaceKeys(c, &n.Context)
-	return []api.Need{n}, err
+	return plannedInterface{}
 }
 
-// setPlaceKeys gives the condition keys of where the launch stands.
-func (p launchPlan) setPlaceKeys(c *api.Call, k *access.Context) {
-	if p.subnet.ID == "" {
-		return
-	}
-	k.Set("ec2:AvailabilityZone", p.subnet.Zone)
-	k.Set("ec2:Vpc", c.ARN("ec2", "vpc/"+p.subnet.VPC))
-}
-
-func (p launchPlan) interfaceNeeds(c *api.Call) []api.Need {
-	n := need(c, "RunInstances", types.ResourceTypeNetworkInterface, "*")
-	p.setPlaceKeys(c, &n.Context)
-	n.Context.Set("ec2:AssociatePublicIpAddress", boolKey(p.publicIP))
-	if p.subnet.ID != "" {
-		n.Context.Set("ec2:Subnet", c.ARN("ec2", "subnet/"+p.subnet.ID))
-	}
-	setRequestTags(&n.Context, p.tags[types.ResourceTypeNetworkInterface])
-	return []api.Need{n}
-}
-
-func (p launchPlan) groupNeeds(c *api.Call, r networkRequest) ([]api.Need, error) {
-	ids := r.groupIDs
-	if len(p.groups) > 0 {
-		ids = nil
-		for _, g := range p.groups {
-			ids = append(ids, g.ID)
-		}
-	}
+func (p launchPlan) subnetNeeds(c *api.Call, requests []interfaceRequest) ([]api.Need, error) {
 	var needs []api.Need
-	for _, id := range ids {
-		n, err := existingNeed(c, "RunInstances", types.ResourceTypeSecurityGroup, id)
+	seen := make(map[string]bool)
+	for i, r := range requests {
+		id := either(p.planned(i).subnet.ID, aws.ToString(r.subnet))
+		if id == "" || seen[id] {
+			continue
+		}
+		seen[id] = true
+		n, err := existingNeed(c, "RunInstances", types.ResourceTypeSubnet, id)
 		if err != nil {
 			return nil, err
 		}
-		n.Context.Set("ec2:SecurityGroupID", id)
-		p.setPlaceKeys(c, &n.Context)
+		n.Context.Set("ec2:SubnetID", id)
+		p.planned(i).subnet.setPlaceKeys(c, &n.Context)
 		needs = append(needs, n)
+	}
+	return needs, nil
+}
+
+// setPlaceKeys gives the condition keys of where something stands.
+func (n subnet) setPlaceKeys(c *api.Call, k *access.Context) {
+	if n.ID == "" {
+		return
+	}
+	k.Set("ec2:AvailabilityZone", n.Zone)
+	k.Set("ec2:Vpc", c.ARN("ec2", "vpc/"+n.VPC))
+}
+
+// interfaceNeeds authorize the interfaces: by their ids those that are there.
+func (p launchPlan) interfaceNeeds(c *api.Call, requests []interfaceRequest) ([]api.Need, error) {
+	if len(requests) == 0 {
+		requests = []interfaceRequest{{}}
+	}
+	var needs []api.Need
+	for i, r := range requests {
+		planned := p.planned(i)
+		n := need(c, "RunInstances", types.ResourceTypeNetworkInterface, "*")
+		if r.existing != nil {
+			var err error
+			if n, err = existingNeed(c, "RunInstances", types.ResourceTypeNetworkInterface, *r.existing); err != nil {
+				return nil, err
+			}
+			n.Context.Set("ec2:NetworkInterfaceID", *r.existing)
+		} else {
+			setRequestTags(&n.Context, p.tags[types.ResourceTypeNetworkInterface])
+		}
+		planned.subnet.setPlaceKeys(c, &n.Context)
+		n.Context.Set("ec2:AssociatePublicIpAddress", boolKey(planned.publicIP))
+		if planned.subnet.ID != "" {
+			n.Context.Set("ec2:Subnet", c.ARN("ec2", "subnet/"+planned.subnet.ID))
+		}
+		needs = append(needs, n)
+	}
+	return needs, nil
+}
+
+func (p launchPlan) groupNeeds(c *api.Call, requests []interfaceRequest) ([]api.Need, error) {
+	var needs []api.Need
+	seen := make(map[string]bool)
+	for i, r := range requests {
+		planned := p.planned(i)
+		ids := r.groupIDs
+		if len(planned.groups) > 0 {
+			ids = networkInterface{Groups: planned.groups}.groupIDs()
+		}
+		for _, id := range ids {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			n, err := existingNeed(c, "RunInstances", types.ResourceTypeSecurityGroup, id)
+			if err != nil {
+				return nil, err
+			}
+			n.Context.Set("ec2:SecurityGroupID", id)
+			planned.subnet.setPlaceKeys(c, &n.Context)
+			needs = append(needs, n)
+		}
 	}
 	return needs, nil
 }

@@ -2,7 +2,6 @@ package ec2
 
 import (
 	"encoding/base64"
-	"net/netip"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,17 +17,15 @@ type launchPlan struct {
 	// instance is what all instances of the launch have in common.
 	instance instance
 	image    image
-	subnet   subnet
-	groups   []groupName
-	volumes  []plannedVolume
-	tags     map[types.ResourceType]map[string]string
+	subnet   subnet // of the first interface
+	// interfaces are in the order of their device indexes, the first at 0.
+	interfaces []plannedInterface
+	volumes    []plannedVolume
+	tags       map[types.ResourceType]map[string]string
 
-	privateIP            netip.Addr
-	publicIP             bool
-	interfaceDescription string
-	role                 string // ARN of the instance profile's role
-	spot                 bool
-	placement            placementGroup // without a name where there is none
+	role      string // ARN of the instance profile's role
+	spot      bool
+	placement placementGroup // without a name where there is none
 }
 
 // plannedVolume is a volume that a launch will make.
@@ -184,16 +181,28 @@ func (p *launchPlan) planCount(c *api.Call, in *ec2.RunInstancesInput) error {
 	if p.subnet.ID == "" {
 		return nil
 	}
-	free, err := p.subnet.free(c)
-	if err != nil {
-		return err
+	wanted := make(map[string]int) // addresses of one instance, by subnet
+	for _, n := range p.interfaces {
+		if n.existing.ID == "" {
+			wanted[n.subnet.ID] += 1 + n.addresses.more()
+		}
+		if n.addresses.named() && p.count > 1 {
+			return invalidCombination("The parameter privateIpAddress cannot be used with a count of more than one instance.")
+		}
 	}
-	if free < int(least) {
-		return insufficientAddresses(p.subnet.ID)
-	}
-	p.count = min(p.count, free)
-	if p.privateIP.IsValid() && p.count > 1 {
-		return invalidCombination("The parameter privateIpAddress cannot be used with a count of more than one instance.")
+	for _, n := range p.interfaces {
+		if wanted[n.subnet.ID] == 0 {
+			continue
+		}
+		free, err := n.subnet.free(c)
+		if err != nil {
+			return err
+		}
+		fit := free / wanted[n.subnet.ID]
+		if fit < int(least) {
+			return insufficientAddresses(n.subnet.ID)
+		}
+		p.count = min(p.count, fit)
 	}
 	return nil
 }

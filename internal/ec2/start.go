@@ -125,17 +125,8 @@ func (s *Service) connect(c *api.Call, i instance, volumes []volume) error {
 
 // running is the end of a start or a launch that went well.
 func (s *Service) running(c *api.Call, i instance) error {
-	n, ok, err := s.primaryInterface(c, i)
-	if err != nil {
+	if err := givePublicAddress(c, i); err != nil {
 		return err
-	}
-	if ok && n.WantsPublicIP {
-		if n.PublicIP, err = allocatePublicAddress(c); err != nil {
-			return err
-		}
-		if err := interfaceTable.Put(c.Tx, c.Scope(), n.ID, n); err != nil {
-			return err
-		}
 	}
 	i.State, i.Reason, i.Transition = types.InstanceStateNameRunning, stateReason{}, ""
 	return s.putInstance(c, i)
@@ -166,5 +157,20 @@ func (s *Service) disconnect(c *api.Call, i instance) error {
 		return err
 	}
 	n.PublicIP = ""
-	return interfaceTable.Put(c.Tx, c.Scope(), n.ID, n)
+	return n.put(c)
+}
+
+// givePublicAddress gives an instance's only interface a public address, where
+// it is to have one. With a second interface, or with an Elastic IP address,
+// there is none (EC2 guide, "Amazon EC2 instance IP addressing").
+func givePublicAddress(c *api.Call, i instance) error {
+	all, err := interfacesOf(c, i.ID)
+	if err != nil || len(all) != 1 || !all[0].WantsPublicIP || all[0].public(all[0].PrivateIP) != "" {
+		return err
+	}
+	n := all[0]
+	if n.PublicIP, err = allocatePublicAddress(c); err != nil {
+		return err
+	}
+	return n.put(c)
 }

@@ -97,11 +97,11 @@ func (n subnet) size() int { return 1 << (32 - n.prefix().Bits()) }
 // free counts the addresses that no network interface has.
 func (n subnet) free(c *api.Call) (int, error) {
 	used := 0
-	for _, err := range interfaceTable.Find(c.Tx, c.Scope(), "subnet", n.ID) {
+	for i, err := range interfaceTable.Find(c.Tx, c.Scope(), "subnet", n.ID) {
 		if err != nil {
 			return 0, err
 		}
-		used++
+		used += len(i.addresses())
 	}
 	return n.size() - reservedAddresses - used, nil
 }

@@ -164,6 +164,8 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"fleet-":  types.ResourceTypeFleet,
 	"pg-":     types.ResourceTypePlacementGroup,
 	"vpce-":   types.ResourceTypeVpcEndpoint,
+
+	"eipalloc-": types.ResourceTypeElasticIp,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -217,6 +219,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:
 		_, err = templates.get(c, id)
+	case types.ResourceTypeElasticIp:
+		_, err = elasticAddresses.get(c, id)
 	case types.ResourceTypePlacementGroup:
 		_, err = placementGroupWithID(c, id)
 	case types.ResourceTypeKeyPair:

@@ -54,11 +54,12 @@ func (s *Service) finishTermination(c *api.Call, i instance) error {
 			return err
 		}
 	}
-	if i.Interface != "" {
-		if err := putTags(c, string(types.ResourceTypeNetworkInterface), i.Interface, nil); err != nil {
-			return err
-		}
-		if err := interfaceTable.Delete(c.Tx, c.Scope(), i.Interface); err != nil {
+	all, err := interfacesOf(c, i.ID)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if err := n.leave(c); err != nil {
 			return err
 		}
 	}

@@ -198,7 +198,7 @@ func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*
 }
 
 func (s *Service) networkOperations() []api.Operation {
-	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), []api.Operation{
+	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), s.interfaceOperations(), s.addressOperations(), []api.Operation{
 		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
 		api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
 		api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),
