@@ -4,6 +4,10 @@ package access
 // denied error messages"). It is empty where the request is allowed. It names
 // no policy; MessageWithPolicy does.
 func (d Decision) Message() string {
+	if d.Outcome != Allowed && d.Request.Principal.Federated != "" && d.Request.Principal.Account == "" {
+		// STS tells those who come from an identity provider nothing more.
+		return "Not authorized to perform " + d.Request.Action
+	}
 	switch d.Outcome {
 	case Allowed:
 		return ""

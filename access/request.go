@@ -20,6 +20,9 @@ const (
 	FederatedUser PrincipalType = "FederatedUser" // a session of GetFederationToken
 	Service       PrincipalType = "AWSService"    // a service acting for itself
 	Anonymous     PrincipalType = "Unknown"       // nobody known
+	// Somebody who assumes a role with an identity provider's word, and has no account.
+	WebIdentityUser PrincipalType = "WebIdentityUser"
+	SAMLUser        PrincipalType = "SAMLUser"
 )
 
 // Principal is who makes a request.

@@ -156,6 +156,12 @@ func globalContext(call *api.Call) access.Context {
 			k.Set("aws:SourceAccount", parts[4])
 		}
 	}
+	if f := call.Caller.Federation; f != nil && !call.Caller.IssuedAt.IsZero() {
+		k.Set("aws:FederatedProvider", f.Provider)
+		for name, values := range f.Keys {
+			k.Set(name, values...)
+		}
+	}
 	if call.Caller.SourceIdentity != "" {
 		k.Set("aws:SourceIdentity", call.Caller.SourceIdentity)
 	}

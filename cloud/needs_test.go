@@ -111,6 +111,9 @@ func TestDocumentedPermissionsAreEnough(t *testing.T) {
 	for service, ops := range c.operations {
 		for name, op := range ops {
 			full := service + ":" + name
+			if op.Unsigned() {
+				continue // no permission is enough: see TestWebIdentity
+			}
 			document, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": map[string]any{
 				"Effect": "Allow", "Resource": "*", "Action": slices.Concat([]string{full}, dependents(full), besides[full]),
 			}})

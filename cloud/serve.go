@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/wire"
 	"github.com/keyturn/keyturn/internal/wire/sigv4"
@@ -67,6 +68,9 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 	signature, err := sigv4.Parse(r)
 	if err != nil {
 		model := guessService(r, body)
+		if op, ok := c.unsigned(model, r, body); ok {
+			return c.serveUnsigned(r, body, requestID, op)
+		}
 		return model, nil, nil, authError(model, err)
 	}
 	model, ok := wire.Lookup(signature.Service)
@@ -97,14 +101,10 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 	if err := op.wire.Decode(r, body, in); err != nil {
 		return model, nil, op, err
 	}
-	call := &api.Call{
-		Context: r.Context(), Caller: *caller,
-		Account: caller.Principal.Account, Region: signature.Region, Partition: partition,
-		Service: model.Name(), Operation: op.Name(),
-		Now: c.Now(), RequestID: requestID,
-		Endpoint: through.name,
-		SourceIP: sourceIP(r), UserAgent: userAgent(r), Secure: r.TLS != nil,
-		Rand: c.set.random,
+	call := c.newCall(r, requestID, op)
+	call.Region, call.Partition, call.Endpoint = signature.Region, partition, through.name
+	if !op.Unsigned() {
+		call.Caller, call.Account = *caller, caller.Principal.Account
 	}
 	if model.Name() == "cloudtrail" {
 		// What was answered must be found: reads are recorded in groups.
@@ -114,6 +114,16 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 	}
 	out, err := c.dispatch(call, op, in)
 	return model, out, op, err
+}
+
+// newCall is a request's call, of nobody yet.
+func (c *Cloud) newCall(r *http.Request, requestID string, op *operation) *api.Call {
+	return &api.Call{
+		Context: r.Context(), Caller: api.Caller{Principal: access.Principal{Type: access.Anonymous}},
+		Service: op.service, Operation: op.Name(), Now: c.Now(), RequestID: requestID,
+		SourceIP: sourceIP(r), UserAgent: userAgent(r), Secure: r.TLS != nil,
+		Rand: c.set.random,
+	}
 }
 
 // guessService tells from an unsigned request which service it was for, so that

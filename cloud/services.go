@@ -17,6 +17,7 @@ import (
 	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/ec2"
 	"github.com/keyturn/keyturn/internal/iam"
+	"github.com/keyturn/keyturn/internal/idp"
 	"github.com/keyturn/keyturn/internal/kms"
 	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/rootkey"
@@ -47,7 +48,7 @@ func (c *Cloud) open() error {
 		return err
 	}
 	c.iam = iam.New(root)
-	c.sts = sts.New(root, c.iam)
+	c.sts = sts.New(root, c.iam, idp.Keys{})
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
 	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam)}

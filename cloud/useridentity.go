@@ -11,21 +11,29 @@ import (
 
 // userIdentity is who made a call (CloudTrail guide, "CloudTrail userIdentity element").
 type userIdentity struct {
-	Type           access.PrincipalType `json:"type"`
-	PrincipalID    string               `json:"principalId,omitempty"`
-	ARN            string               `json:"arn,omitempty"`
-	AccountID      string               `json:"accountId,omitempty"`
-	AccessKeyID    string               `json:"accessKeyId,omitempty"`
-	UserName       string               `json:"userName,omitempty"`
-	SessionContext *sessionContext      `json:"sessionContext,omitempty"`
-	InvokedBy      string               `json:"invokedBy,omitempty"`
-	InScopeOf      *inScopeOf           `json:"inScopeOf,omitempty"`
+	Type        access.PrincipalType `json:"type"`
+	PrincipalID string               `json:"principalId,omitempty"`
+	ARN         string               `json:"arn,omitempty"`
+	AccountID   string               `json:"accountId,omitempty"`
+	AccessKeyID string               `json:"accessKeyId,omitempty"`
+	UserName    string               `json:"userName,omitempty"`
+	// IdentityProvider is whose word a caller without an account came with.
+	IdentityProvider string          `json:"identityProvider,omitempty"`
+	SessionContext   *sessionContext `json:"sessionContext,omitempty"`
+	InvokedBy        string          `json:"invokedBy,omitempty"`
+	InScopeOf        *inScopeOf      `json:"inScopeOf,omitempty"`
 }
 
 type sessionContext struct {
 	SessionIssuer  *sessionIssuer     `json:"sessionIssuer,omitempty"`
 	Attributes     *sessionAttributes `json:"attributes,omitempty"`
 	SourceIdentity string             `json:"sourceIdentity,omitempty"`
+	WebFederation  *webFederation     `json:"webIdFederationData,omitempty"`
+}
+
+type webFederation struct {
+	FederatedProvider string            `json:"federatedProvider"`
+	Attributes        map[string]string `json:"attributes"`
 }
 
 type sessionIssuer struct {
@@ -59,8 +67,11 @@ func identityOf(call *api.Call) userIdentity {
 		Type: p.Type, PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account,
 		AccessKeyID: call.Caller.AccessKeyID, InvokedBy: call.Caller.InvokedBy,
 	}
-	if p.Type == access.User {
+	switch p.Type {
+	case access.User:
 		u.UserName = p.Name
+	case access.WebIdentityUser, access.SAMLUser:
+		u.UserName, u.IdentityProvider = p.Name, p.Federated
 	}
 	if call.Caller.InScopeOf != "" {
 		u.InScopeOf = &inScopeOf{IssuerType: "AWS::EC2::Instance", CredentialsIssuedTo: call.Caller.InScopeOf}
@@ -75,6 +86,9 @@ func identityOf(call *api.Call) userIdentity {
 		u.SessionContext.Attributes = &sessionAttributes{
 			CreationDate:     call.Caller.IssuedAt.UTC().Format(time.RFC3339),
 			MFAAuthenticated: strconv.FormatBool(call.Caller.MFA),
+		}
+		if f := call.Caller.Federation; f != nil && !f.SAML {
+			u.SessionContext.WebFederation = &webFederation{FederatedProvider: f.Provider, Attributes: map[string]string{}}
 		}
 	}
 	return u

@@ -24,6 +24,9 @@ import (
 // (STS API reference: no permissions are required for these).
 var unauthorized = []string{"sts:GetCallerIdentity", "sts:GetSessionToken"}
 
+// unsigned are the operations for callers who bring a token instead of a signature.
+var unsigned = []string{"sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"}
+
 // TestAuthorizationIsTotal walks every operation with a caller who has no
 // permission at all: each is refused before anything is changed.
 func TestAuthorizationIsTotal(t *testing.T) {
@@ -47,6 +50,13 @@ func TestAuthorizationIsTotal(t *testing.T) {
 				continue
 			}
 			err := askAsNobody(c, op, user, given)
+			if op.Unsigned() {
+				// Who has nothing to show is nobody.
+				if code, _ := describeError(err); !slices.Contains(unsigned, full) || code != "InvalidIdentityToken" {
+					t.Errorf("%s answers %v to a caller without a token", full, err)
+				}
+				continue
+			}
 			if refused := new(deniedError); errors.As(err, &refused) {
 				denied++
 				continue

@@ -70,6 +70,9 @@ type Caller struct {
 	SourceIdentity string   `json:",omitempty"`
 	TransitiveTags []string `json:",omitempty"`
 	Chained        bool     `json:",omitempty"`
+	// Federation is set for who comes with an identity provider's word, and for
+	// the role sessions opened with it.
+	Federation *Federation `json:",omitempty"`
 	// IssuerID is the unique id of the user behind a federated user session
 	// (Principal.UserARN), the account's id if that is the root user.
 	IssuerID string `json:",omitempty"`

@@ -61,6 +61,7 @@ type Operation struct {
 	read     bool // runs in a read transaction
 	readOnly bool // the event's readOnly
 	open     bool
+	unsigned bool
 	in, out  reflect.Type
 	auth     func(*Call, any) ([]Need, error)
 	do       func(*Call, any) (any, error)
@@ -124,6 +125,18 @@ func (o Operation) Do(c *Call, in any) (any, error) { return o.do(c, in) }
 
 // Open reports whether the operation is one that AWS never authorizes.
 func (o Operation) Open() bool { return o.open }
+
+// Unsigned reports whether the operation takes requests that nobody signed.
+func (o Operation) Unsigned() bool { return o.unsigned }
+
+// Unsigned makes a reading operation for callers who have no AWS credentials yet:
+// who asks is what auth finds out from the input and puts into the call, and
+// nobody at all if it does not.
+func Unsigned[In, Out any](name string, auth Authorize[In], do func(*Call, *In) (*Out, error)) Operation {
+	op := Read(name, auth, do)
+	op.unsigned = true
+	return op
+}
 
 // NoAuthorization makes an operation that AWS never denies to a known caller,
 // such as sts:GetCallerIdentity (STS API reference: no permissions are required).

@@ -57,6 +57,25 @@ func getOIDCProvider(c *api.Call, arn *string) (oidcProvider, error) {
 	return p, err
 }
 
+// OIDCProvider is what STS needs to know of an OpenID Connect provider.
+type OIDCProvider = struct {
+	ARN                    string
+	ClientIDs, Thumbprints []string
+}
+
+// OIDCProvider finds an account's OpenID Connect provider by its URL without
+// scheme, or returns store.ErrNotFound.
+func (s *Service) OIDCProvider(tx store.Tx, partition, account, issuer string) (OIDCProvider, error) {
+	p, err := oidcProviders.Get(tx, store.Scope{Account: account, Region: store.Global}, issuer)
+	if err != nil {
+		return OIDCProvider{}, err
+	}
+	return OIDCProvider{
+		ARN:       "arn:" + partition + ":iam::" + account + ":oidc-provider/" + issuer,
+		ClientIDs: append([]string{}, p.ClientIDs...), Thumbprints: p.Thumbprints,
+	}, nil
+}
+
 // issuerOf is a provider's URL without its scheme.
 func issuerOf(raw string) (string, error) {
 	u, err := url.Parse(raw)

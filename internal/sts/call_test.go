@@ -33,6 +33,10 @@ type directory struct{ role sts.Role }
 // VerifyMFA knows no device.
 func (directory) VerifyMFA(*api.Call, string, string, bool) (bool, error) { return false, nil }
 
+func (directory) OIDCProvider(store.Tx, string, string, string) (sts.OIDCProvider, error) {
+	return sts.OIDCProvider{}, store.ErrNotFound
+}
+
 func (d directory) Role(_ store.Tx, arn string) (sts.Role, error) {
 	if arn != d.role.ARN {
 		return sts.Role{}, store.ErrNotFound
@@ -77,7 +81,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, rand: seed, ops: map[string]api.Operation{}}
 	w.sts = sts.New(root, directory{sts.Role{
 		ID: "AROACKCEVSQ6C2EXAMPLE", ARN: roleARN, Name: "deploy", Trust: parsed, MaxSession: 2 * time.Hour, Tags: map[string]string{"stage": "test"},
-	}})
+	}}, nil)
 	for _, o := range w.sts.Operations() {
 		w.ops[o.Name()] = o
 	}
@@ -142,5 +146,5 @@ func differentRoot(t testing.TB) *sts.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sts.New(root, directory{})
+	return sts.New(root, directory{}, nil)
 }

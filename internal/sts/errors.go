@@ -34,3 +34,21 @@ func notAuthorized(c *api.Call, action, resource string) error {
 func badMFA() error {
 	return denied("MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
 }
+
+// badToken is the answer to a token or an assertion that proves nothing.
+func badToken(format string, args ...any) error {
+	return &types.InvalidIdentityTokenException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// rejected is the answer to an assertion that is not for this role.
+func rejected(format string, args ...any) error {
+	return &types.IDPRejectedClaimException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func expired(format string, args ...any) error {
+	return &types.ExpiredTokenException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func unreachable(format string, args ...any) error {
+	return &types.IDPCommunicationErrorException{Message: aws.String(fmt.Sprintf(format, args...))}
+}

@@ -119,7 +119,15 @@ func sourceIdentity(c *api.Call, in *sts.AssumeRoleInput) string {
 }
 
 func (s *Service) assumeRole(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
-	r, err := s.role(c, aws.ToString(in.RoleArn))
+	if _, err := s.role(c, aws.ToString(in.RoleArn)); err != nil {
+		return nil, err
+	}
+	return s.assume(c, in)
+}
+
+// assume opens a session of a role that the caller may assume.
+func (s *Service) assume(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
+	r, err := s.iam.Role(c.Tx, aws.ToString(in.RoleArn))
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +199,9 @@ func roleCaller(c *api.Call, in *sts.AssumeRoleInput, r Role, l *limits) (api.Ca
 		},
 		SessionPolicies: l.policies, HasSession: len(l.policies) > 0,
 		SourceIdentity: sourceIdentity(c, in), Chained: chained(c), MFA: c.Caller.MFA && !chained(c),
+	}
+	if f := c.Caller.Federation; f != nil && !chained(c) {
+		caller.Federation = &api.Federation{Provider: f.Provider, Keys: f.Keys, SAML: f.SAML}
 	}
 	var err error
 	caller.Principal.Tags, caller.TransitiveTags, err = inherit(&c.Caller, in, l)

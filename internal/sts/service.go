@@ -51,18 +51,23 @@ type Directory interface {
 	// that serial number. take keeps it from being used again; in a read
 	// transaction it returns store.ErrReadOnly.
 	VerifyMFA(c *api.Call, serial, code string, take bool) (bool, error)
+	// OIDCProvider finds an account's OpenID Connect provider by its URL without
+	// scheme, or returns store.ErrNotFound.
+	OIDCProvider(tx store.Tx, partition, account, issuer string) (OIDCProvider, error)
 }
 
 // Service is STS. It is safe for concurrent use.
 type Service struct {
-	root   Sealer
-	iam    Directory
-	opened tokenCache
+	root    Sealer
+	iam     Directory
+	issuers api.IssuerKeys
+	opened  tokenCache
 }
 
-// New returns the service. root seals its tokens; iam knows the roles.
-func New(root Sealer, iam Directory) *Service {
-	return &Service{root: root, iam: iam}
+// New returns the service. root seals its tokens; iam knows the roles; issuers
+// has the keys of OpenID Connect providers.
+func New(root Sealer, iam Directory, issuers api.IssuerKeys) *Service {
+	return &Service{root: root, iam: iam, issuers: issuers}
 }
 
 // Name is the signing name.
@@ -74,6 +79,7 @@ func (s *Service) Operations() []api.Operation {
 	return []api.Operation{
 		api.NoAuthorization("GetCallerIdentity", s.getCallerIdentity),
 		api.Read("AssumeRole", s.assumeRoleNeeds, s.assumeRole),
+		api.Unsigned("AssumeRoleWithWebIdentity", s.webIdentityNeeds, s.assumeRoleWithWebIdentity),
 		// Nobody needs a permission for it, and no policy can deny it (IAM
 		// guide, "Permissions for GetSessionToken").
 		api.NoAuthorization("GetSessionToken", s.getSessionToken),
