@@ -48,7 +48,8 @@ func (c *Cloud) open() error {
 		return err
 	}
 	c.iam = iam.New(root)
-	c.sts = sts.New(root, c.iam, idp.Keys{})
+	c.iam.WithAssertions(idp.Assertions{})
+	c.sts = sts.New(root, c.iam, idp.Keys{}, idp.Assertions{})
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
 	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam)}

@@ -81,6 +81,14 @@ func (s *stage) in(region, id, secret, token string) clients {
 	}
 }
 
+// global is the stage as seen from the region of the global services.
+func (s *stage) global() *stage {
+	g := *s
+	id, secret := s.cloud.RootCredentials()
+	g.root = s.in("us-east-1", id, secret, "")
+	return &g
+}
+
 const fullAccess = "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
 
 // user makes an IAM user with managed policies and gives its clients.

@@ -72,6 +72,9 @@ func identityOf(call *api.Call) userIdentity {
 		u.UserName = p.Name
 	case access.WebIdentityUser, access.SAMLUser:
 		u.UserName, u.IdentityProvider = p.Name, p.Federated
+		if p.Type == access.SAMLUser {
+			u.IdentityProvider = call.Caller.Federation.NameQualifier
+		}
 	}
 	if call.Caller.InScopeOf != "" {
 		u.InScopeOf = &inScopeOf{IssuerType: "AWS::EC2::Instance", CredentialsIssuedTo: call.Caller.InScopeOf}

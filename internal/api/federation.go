@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Federation is what an identity provider said of somebody, after it was
@@ -24,18 +25,52 @@ type Federation struct {
 	RequestKeys map[string][]string `json:"-"`
 	// Issuer, Subject and Audience are the token's or the assertion's own.
 	Issuer, Subject, Audience string `json:"-"`
-	// SubjectType and NameQualifier are a SAML assertion's.
-	SubjectType, NameQualifier string `json:"-"`
+	// AssertionID, SubjectType and NameQualifier are a SAML assertion's.
+	AssertionID, SubjectType, NameQualifier string `json:"-"`
 	// Tags, Transitive and SourceIdentity are asked for in the token.
 	Tags           map[string]string `json:"-"`
 	Transitive     []string          `json:"-"`
 	SourceIdentity string            `json:"-"`
-	// Session, Seconds and Roles are a SAML assertion's: the session's name, how
-	// long it may last at most, and the pairs of role and provider that it is for.
+	// Session, Until and Roles are a SAML assertion's: the session's name, when it
+	// ends at the latest (zero: nothing says so), and the pairs of role and
+	// provider that it is for, in either order.
 	Session string      `json:"-"`
-	Seconds int32       `json:"-"`
+	Until   time.Time   `json:"-"`
 	Roles   [][2]string `json:"-"`
 }
+
+// SAMLProvider is a SAML identity provider as an account knows it.
+type SAMLProvider struct {
+	ARN string
+	// Metadata is the provider's metadata document.
+	Metadata []byte
+	// Keys decrypt assertions: PEM, RSA. They must not outlive the request.
+	Keys [][]byte
+	// Encrypted: only encrypted assertions are taken.
+	Encrypted bool
+}
+
+// Assertions reads and verifies what SAML identity providers say.
+type Assertions interface {
+	// Metadata checks a provider's metadata document and says until when it is
+	// good; zero if it does not tell. Its errors are for the caller to read.
+	Metadata(document []byte) (time.Time, error)
+	// PrivateKey checks a key that assertions are to be encrypted for.
+	PrivateKey(pem []byte) error
+	// Assertion verifies a response, the XML, at a time. What is wrong with it is
+	// an *AssertionError.
+	Assertion(response []byte, p SAMLProvider, now time.Time) (*Federation, error)
+}
+
+// AssertionError says why an assertion proves nothing.
+type AssertionError struct {
+	// Expired: it would have, once.
+	Expired bool
+	Message string
+}
+
+// Error implements error.
+func (e *AssertionError) Error() string { return e.Message }
 
 // IssuerKeys fetches the public keys of OpenID Connect providers.
 type IssuerKeys interface {

@@ -93,12 +93,19 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		// What is counted below.
 		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
 	}
-	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile", "Providers": "iam.oidcprovider"} {
+	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile"} {
 		n, err := count(c, rows)
 		if err != nil {
 			return nil, err
 		}
 		m[key] = int32(n)
+	}
+	for _, rows := range []string{"iam.oidcprovider", "iam.samlprovider"} {
+		n, err := count(c, rows)
+		if err != nil {
+			return nil, err
+		}
+		m["Providers"] += int32(n)
 	}
 	for p, err := range policies.All(c.Tx, c.Global()) {
 		if err != nil {

@@ -39,6 +39,8 @@ type Service struct {
 	keys      decoded[accessKey]
 	// organizations tells which SCPs bear on a simulated caller; nil: none do.
 	organizations api.Organizations
+	// assertions reads what SAML providers publish.
+	assertions api.Assertions
 }
 
 // New returns the service; root seals the secrets of access keys.
@@ -48,6 +50,9 @@ func New(root Sealer) *Service {
 
 // WithOrganizations has simulations ask the SCPs of the account.
 func (s *Service) WithOrganizations(o api.Organizations) { s.organizations = o }
+
+// WithAssertions has SAML providers' metadata and keys checked.
+func (s *Service) WithAssertions(a api.Assertions) { s.assertions = a }
 
 // Name is the signing name.
 func (s *Service) Name() string { return "iam" }
@@ -59,6 +64,7 @@ func (s *Service) Operations() []api.Operation {
 		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
 		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(),
+		s.samlOperations(),
 	)
 }
 

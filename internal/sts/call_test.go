@@ -37,6 +37,10 @@ func (directory) OIDCProvider(store.Tx, string, string, string) (sts.OIDCProvide
 	return sts.OIDCProvider{}, store.ErrNotFound
 }
 
+func (directory) SAMLProvider(store.Tx, string, string) (api.SAMLProvider, error) {
+	return api.SAMLProvider{}, store.ErrNotFound
+}
+
 func (d directory) Role(_ store.Tx, arn string) (sts.Role, error) {
 	if arn != d.role.ARN {
 		return sts.Role{}, store.ErrNotFound
@@ -81,7 +85,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, rand: seed, ops: map[string]api.Operation{}}
 	w.sts = sts.New(root, directory{sts.Role{
 		ID: "AROACKCEVSQ6C2EXAMPLE", ARN: roleARN, Name: "deploy", Trust: parsed, MaxSession: 2 * time.Hour, Tags: map[string]string{"stage": "test"},
-	}}, nil)
+	}}, nil, nil)
 	for _, o := range w.sts.Operations() {
 		w.ops[o.Name()] = o
 	}
@@ -146,5 +150,5 @@ func differentRoot(t testing.TB) *sts.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sts.New(root, directory{}, nil)
+	return sts.New(root, directory{}, nil, nil)
 }

@@ -40,11 +40,6 @@ func badToken(format string, args ...any) error {
 	return &types.InvalidIdentityTokenException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// rejected is the answer to an assertion that is not for this role.
-func rejected(format string, args ...any) error {
-	return &types.IDPRejectedClaimException{Message: aws.String(fmt.Sprintf(format, args...))}
-}
-
 func expired(format string, args ...any) error {
 	return &types.ExpiredTokenException{Message: aws.String(fmt.Sprintf(format, args...))}
 }

@@ -54,20 +54,24 @@ type Directory interface {
 	// OIDCProvider finds an account's OpenID Connect provider by its URL without
 	// scheme, or returns store.ErrNotFound.
 	OIDCProvider(tx store.Tx, partition, account, issuer string) (OIDCProvider, error)
+	// SAMLProvider finds an account's SAML provider by its ARN, or returns
+	// store.ErrNotFound.
+	SAMLProvider(tx store.Tx, account, arn string) (api.SAMLProvider, error)
 }
 
 // Service is STS. It is safe for concurrent use.
 type Service struct {
-	root    Sealer
-	iam     Directory
-	issuers api.IssuerKeys
-	opened  tokenCache
+	root       Sealer
+	iam        Directory
+	issuers    api.IssuerKeys
+	assertions api.Assertions
+	opened     tokenCache
 }
 
 // New returns the service. root seals its tokens; iam knows the roles; issuers
-// has the keys of OpenID Connect providers.
-func New(root Sealer, iam Directory, issuers api.IssuerKeys) *Service {
-	return &Service{root: root, iam: iam, issuers: issuers}
+// has the keys of OpenID Connect providers, assertions verifies SAML's.
+func New(root Sealer, iam Directory, issuers api.IssuerKeys, assertions api.Assertions) *Service {
+	return &Service{root: root, iam: iam, issuers: issuers, assertions: assertions}
 }
 
 // Name is the signing name.
@@ -80,6 +84,7 @@ func (s *Service) Operations() []api.Operation {
 		api.NoAuthorization("GetCallerIdentity", s.getCallerIdentity),
 		api.Read("AssumeRole", s.assumeRoleNeeds, s.assumeRole),
 		api.Unsigned("AssumeRoleWithWebIdentity", s.webIdentityNeeds, s.assumeRoleWithWebIdentity),
+		api.Unsigned("AssumeRoleWithSAML", s.samlNeeds, s.assumeRoleWithSAML),
 		// Nobody needs a permission for it, and no policy can deny it (IAM
 		// guide, "Permissions for GetSessionToken").
 		api.NoAuthorization("GetSessionToken", s.getSessionToken),
