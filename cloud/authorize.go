@@ -156,6 +156,9 @@ func globalContext(call *api.Call) access.Context {
 			k.Set("aws:SourceAccount", parts[4])
 		}
 	}
+	if call.Caller.AssumedRoot {
+		k.Set("aws:AssumedRoot", "true")
+	}
 	if f := call.Caller.Federation; f != nil && !call.Caller.IssuedAt.IsZero() {
 		k.Set("aws:FederatedProvider", f.Provider)
 		for name, values := range f.Keys {

@@ -73,11 +73,16 @@ func (k *company) account(name string) string {
 // enter assumes the role that a new account has for its management account.
 func (k *company) enter(account string) clients {
 	k.Helper()
+	return k.enterIn(region, account)
+}
+
+func (k *company) enterIn(region, account string) clients {
+	k.Helper()
 	out, err := k.admin.sts.AssumeRole(k.Context(), &sts.AssumeRoleInput{
 		RoleArn: aws.String("arn:aws:iam::" + account + ":role/OrganizationAccountAccessRole"), RoleSessionName: aws.String("admin"),
 	})
 	k.must(err)
-	return k.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return k.in(region, *out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
 }
 
 // control makes a policy and attaches it.

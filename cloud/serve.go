@@ -69,7 +69,7 @@ func (c *Cloud) serve(r *http.Request, body []byte, requestID string) (*wire.Ser
 	if err != nil {
 		model := guessService(r, body)
 		if op, ok := c.unsigned(model, r, body); ok {
-			return c.serveUnsigned(r, body, requestID, op)
+			return c.serveUnsigned(r, body, requestID, op, through)
 		}
 		return model, nil, nil, authError(model, err)
 	}

@@ -24,13 +24,16 @@ func (c *Cloud) unsigned(model *wire.Service, r *http.Request, body []byte) (*op
 }
 
 // serveUnsigned carries out a request of somebody who has no credentials yet.
-func (c *Cloud) serveUnsigned(r *http.Request, body []byte, requestID string, op *operation) (*wire.Service, any, *operation, error) {
+func (c *Cloud) serveUnsigned(r *http.Request, body []byte, requestID string, op *operation, through arrival) (*wire.Service, any, *operation, error) {
 	in := reflect.New(op.in).Interface()
 	if err := op.wire.Decode(r, body, in); err != nil {
 		return op.wire.Service(), nil, op, err
 	}
 	call := c.newCall(r, requestID, op)
-	call.Region = addressedRegion(r)
+	call.Region, call.Endpoint = addressedRegion(r), through.name
+	if err := through.leadsTo(op.wire.Service(), call.Region); err != nil {
+		return op.wire.Service(), nil, op, err
+	}
 	call.Partition, _ = partitionOf(call.Region)
 	out, err := c.dispatch(call, op, in)
 	return op.wire.Service(), out, op, err

@@ -28,6 +28,7 @@ type sessionContext struct {
 	SessionIssuer  *sessionIssuer     `json:"sessionIssuer,omitempty"`
 	Attributes     *sessionAttributes `json:"attributes,omitempty"`
 	SourceIdentity string             `json:"sourceIdentity,omitempty"`
+	AssumedRoot    string             `json:"assumedRoot,omitempty"`
 	WebFederation  *webFederation     `json:"webIdFederationData,omitempty"`
 }
 
@@ -89,6 +90,9 @@ func identityOf(call *api.Call) userIdentity {
 		u.SessionContext.Attributes = &sessionAttributes{
 			CreationDate:     call.Caller.IssuedAt.UTC().Format(time.RFC3339),
 			MFAAuthenticated: strconv.FormatBool(call.Caller.MFA),
+		}
+		if call.Caller.AssumedRoot {
+			u.SessionContext.AssumedRoot, u.SessionContext.SourceIdentity = "true", call.Caller.SourceIdentity
 		}
 		if f := call.Caller.Federation; f != nil && !f.SAML {
 			u.SessionContext.WebFederation = &webFederation{FederatedProvider: f.Provider, Attributes: map[string]string{}}

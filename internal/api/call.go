@@ -73,6 +73,8 @@ type Caller struct {
 	// Federation is set for who comes with an identity provider's word, and for
 	// the role sessions opened with it.
 	Federation *Federation `json:",omitempty"`
+	// AssumedRoot marks a privileged session on a member account.
+	AssumedRoot bool `json:",omitempty"`
 	// IssuerID is the unique id of the user behind a federated user session
 	// (Principal.UserARN), the account's id if that is the root user.
 	IssuerID string `json:",omitempty"`

@@ -64,7 +64,7 @@ func (s *Service) Operations() []api.Operation {
 		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
 		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(),
-		s.samlOperations(),
+		s.samlOperations(), s.rootAccessOperations(),
 	)
 }
 
@@ -126,7 +126,7 @@ func shutOut(c *api.Call) bool {
 	case access.FederatedUser:
 		return true
 	case access.User, access.Root:
-		return !c.Caller.MFA
+		return !c.Caller.MFA && !c.Caller.AssumedRoot
 	}
 	return false
 }

@@ -41,6 +41,10 @@ func (directory) SAMLProvider(store.Tx, string, string) (api.SAMLProvider, error
 	return api.SAMLProvider{}, store.ErrNotFound
 }
 
+func (directory) RootTask(*api.Call, string, string) (string, string, error) {
+	return "", "", store.ErrNotFound
+}
+
 func (d directory) Role(_ store.Tx, arn string) (sts.Role, error) {
 	if arn != d.role.ARN {
 		return sts.Role{}, store.ErrNotFound

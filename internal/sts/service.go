@@ -57,6 +57,9 @@ type Directory interface {
 	// SAMLProvider finds an account's SAML provider by its ARN, or returns
 	// store.ErrNotFound.
 	SAMLProvider(tx store.Tx, account, arn string) (api.SAMLProvider, error)
+	// RootTask returns the policy of a privileged session on a member account, or
+	// store.ErrNotFound if the calling account may have no such session.
+	RootTask(c *api.Call, target, policyARN string) (name, text string, err error)
 }
 
 // Service is STS. It is safe for concurrent use.
@@ -83,6 +86,7 @@ func (s *Service) Operations() []api.Operation {
 	return []api.Operation{
 		api.NoAuthorization("GetCallerIdentity", s.getCallerIdentity),
 		api.Read("AssumeRole", s.assumeRoleNeeds, s.assumeRole),
+		api.Read("AssumeRoot", s.assumeRootNeeds, s.assumeRoot),
 		api.Unsigned("AssumeRoleWithWebIdentity", s.webIdentityNeeds, s.assumeRoleWithWebIdentity),
 		api.Unsigned("AssumeRoleWithSAML", s.samlNeeds, s.assumeRoleWithSAML),
 		// Nobody needs a permission for it, and no policy can deny it (IAM
