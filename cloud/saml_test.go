@@ -188,7 +188,7 @@ func TestSAML(t *testing.T) {
 	for rule, c := range map[string]struct{ role, provider, response, code, text string }{
 		"another's signature":                {role, d.arn, stranger.response(staff, nil), "InvalidIdentityToken", "Response signature invalid"},
 		"an attribute changed after signing": {role, d.arn, base64.StdEncoding.EncodeToString([]byte(strings.Replace(string(plain), "staff", "chief", 1))), "InvalidIdentityToken", "Response signature invalid"},
-		"no signature":                       {role, d.arn, base64.StdEncoding.EncodeToString([]byte(strings.Replace(string(plain), "ds:Signature", "ds:Signatura", -1))), "InvalidIdentityToken", ""},
+		"no signature":                       {role, d.arn, base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(string(plain), "ds:Signature", "ds:Signatura"))), "InvalidIdentityToken", ""},
 		"no XML":                             {role, d.arn, base64.StdEncoding.EncodeToString([]byte("person")), "InvalidIdentityToken", "Invalid SAML response"},
 		"no base 64":                         {role, d.arn, "<Response/>", "InvalidIdentityToken", "Invalid base64 SAMLResponse"},
 		"a provider that is not there":       {role, d.arn + "x", good, "InvalidIdentityToken", "Specified provider doesn't exist"},

@@ -145,8 +145,7 @@ func forAWS(a *saml.Assertion) error {
 // refusal words what is wrong with a response. Where IAM's guide on
 // troubleshooting SAML federation has no text for it, it is ours.
 func refusal(err error) error {
-	var inner *saml.InvalidResponseError
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*saml.InvalidResponseError](err); ok {
 		err = inner.PrivateErr
 	}
 	for _, c := range []struct {
