@@ -86,12 +86,6 @@ type Membership struct {
 	ManagementAccount string
 	// Path is the value of aws:PrincipalOrgPaths: "o-…/r-…/ou-…/".
 	Path string
-	// AllFeatures: the organization has more than consolidated billing.
-	AllFeatures bool
-	// Trusted are the services with trusted access to the organization, and
-	// Administers those that the account is the delegated administrator of, by
-	// service principal and in order.
-	Trusted, Administers []string
 	// Suspended: the account was closed, and nobody in it can do anything.
 	Suspended bool
 	// AllFeatures: the organization has more than consolidated billing.
