@@ -25,10 +25,10 @@ type running struct {
 	t *testing.T
 }
 
-// serve starts a server on dir.
-func serve(t *testing.T, dir string) *running {
+// serve starts a server on dir, with more arguments.
+func serve(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
-	return &running{server.Start(t, dir), t}
+	return &running{server.Start(t, dir, args...), t}
 }
 
 // root is the root user, with the credentials file that the server wrote.

@@ -68,12 +68,12 @@ type Server struct {
 
 var endpoint = regexp.MustCompile(`AWS_ENDPOINT_URL=(\S+)`)
 
-// Start starts a server on a data folder and waits for its line.
-func Start(t *testing.T, dir string) *Server {
+// Start starts a server on a data folder, with more arguments, and waits for its line.
+func Start(t *testing.T, dir string, args ...string) *Server {
 	t.Helper()
 	s := &Server{Dir: dir, t: t, errors: new(lockedBuffer), done: make(chan error, 1)}
 	// The test's context ends before its cleanup, which stops the server.
-	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), Program, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--testing")
+	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), Program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--testing"}, args...)...)
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	s.cmd.Stderr = s.errors
 	out, err := s.cmd.StdoutPipe()
