@@ -192,8 +192,15 @@ func TestOrganizationTrail(t *testing.T) {
 
 	// A delegated administrator acts for the management account.
 	k.inMember = k.enter(k.member)
-	_, err = k.admin.org.RegisterDelegatedAdministrator(ctx, &organizations.RegisterDelegatedAdministratorInput{AccountId: &k.member, ServicePrincipal: aws.String("cloudtrail.amazonaws.com")})
-	k.must(err)
+	register := func(by clients, account string) error {
+		_, err := by.trail.RegisterOrganizationDelegatedAdmin(ctx, &cloudtrail.RegisterOrganizationDelegatedAdminInput{MemberAccountId: &account})
+		return err
+	}
+	k.wantError(register(k.inMember, k.member), "NotOrganizationManagementAccountException", "")
+	k.wantError(register(k.admin, "123456789012"), "CannotDelegateManagementAccountException", "")
+	k.wantError(register(k.admin, "999999999999"), "AccountNotFoundException", "")
+	k.must(register(k.admin, k.member))
+	k.wantError(register(k.admin, k.member), "AccountRegisteredException", "")
 	_, err = k.inMember.trail.StopLogging(ctx, &cloudtrail.StopLoggingInput{Name: made.TrailARN})
 	k.must(err)
 	second, err := create(k.inMember, "second")
@@ -201,6 +208,10 @@ func TestOrganizationTrail(t *testing.T) {
 	if want := "arn:aws:cloudtrail:eu-west-1:123456789012:trail/second"; *second.TrailARN != want {
 		t.Errorf("the delegated administrator's trail is %s, want %s", *second.TrailARN, want)
 	}
+	_, err = k.admin.trail.DeregisterOrganizationDelegatedAdmin(ctx, &cloudtrail.DeregisterOrganizationDelegatedAdminInput{DelegatedAdminAccountId: &k.member})
+	k.must(err)
+	_, err = k.inMember.trail.StartLogging(ctx, &cloudtrail.StartLoggingInput{Name: made.TrailARN})
+	k.wantError(err, "NotOrganizationMasterAccountException", "")
 }
 
 // TestNoSecretsInFiles: what must not be in an event is in no file.

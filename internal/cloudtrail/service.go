@@ -70,6 +70,7 @@ func (s *Service) Operations() []api.Operation {
 	return slices.Concat(
 		s.lookupOperations(), s.trailOperations(), s.describeOperations(), s.statusOperations(),
 		s.tagOperations(), s.selectorOperations(), s.insightOperations(), s.publicKeyOperations(),
+		s.delegateOperations(),
 	)
 }
 
