@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/cloudtrail"
+	"github.com/keyturn/keyturn/internal/store"
 )
 
 // deliverer has CloudTrail's courier make its rounds. It owns one goroutine, which
@@ -25,7 +27,8 @@ const retryWait = time.Second
 
 func newDeliverer(c *Cloud) *deliverer {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &deliverer{cloud: c, courier: c.trail.NewCourier(c.store, c.set.log), poke: make(chan struct{}, 1), cancel: cancel}
+	d := &deliverer{cloud: c, poke: make(chan struct{}, 1), cancel: cancel}
+	d.courier = c.trail.NewCourier(c.store, d.call, c.set.log)
 	d.unwatch = c.store.Watch(func(keys []string) {
 		for _, k := range keys {
 			if strings.HasPrefix(k, cloudtrail.DeliveryPrefix) {
@@ -63,6 +66,24 @@ func (d *deliverer) run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// call implements cloudtrail.Caller.
+func (d *deliverer) call(ctx context.Context, account, region, partition string, fn func(*api.Call) error) error {
+	var refused error
+	err := d.cloud.store.Update(ctx, func(tx store.Tx) error {
+		p := &passage{cloud: d.cloud}
+		refused = fn(&api.Call{
+			Context: ctx, Tx: tx, Door: p, Account: account, Region: region, Partition: partition,
+			Service: "cloudtrail", Operation: "delivery", Now: d.cloud.Now(), RequestID: d.cloud.newRequestID(),
+			Secure: true, Rand: d.cloud.set.random,
+		})
+		return d.cloud.recorder.write(tx, p.events)
+	})
+	if err != nil {
+		return err
+	}
+	return refused
 }
 
 // round delivers what is due and tells how long to wait.

@@ -1,8 +1,10 @@
 package cloud_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -79,6 +81,30 @@ func TestTrailKey(t *testing.T) {
 	if len(asked) == 0 || !strings.Contains(*asked[0].CloudTrailEvent, `"invokedBy":"cloudtrail.amazonaws.com"`) {
 		t.Errorf("KMS logged %v", asked)
 	}
+}
+
+// TestTrailKeyIsDisabled: without its key nothing of a trail is delivered, and
+// nothing is lost.
+func TestTrailKeyIsDisabled(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	key := a.key()
+	a.putKeyPolicy(key, `{"Version":"2012-10-17","Statement":[`+accountStatement+`,{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*"}]}`)
+	a.logging(cloudtrail.CreateTrailInput{KmsKeyId: &key})
+	_, err := a.root.kms.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key})
+	a.must(err)
+	a.cloud.Advance(6 * time.Minute)
+	a.until("an error in the status", func() bool {
+		out, err := a.root.trail.GetTrailStatus(t.Context(), &cloudtrail.GetTrailStatusInput{Name: aws.String("trail")})
+		a.must(err)
+		return aws.ToString(out.LatestDeliveryError) == "KMS.DisabledException"
+	})
+	if n := len(a.objects("")); n > 0 {
+		t.Errorf("%d files were delivered", n)
+	}
+	_, err = a.root.kms.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: &key})
+	a.must(err)
+	a.delivered("DisableKey", func() bool { return slices.Contains(names(a.records("")), "DisableKey") })
 }
 
 // TestEventSelectors: what a trail's selectors leave out is in no file.

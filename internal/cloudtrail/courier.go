@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
 )
@@ -28,15 +30,21 @@ const reopenAfter = 24 * time.Hour
 type Courier struct {
 	service *Service
 	store   store.Store
+	call    Caller
 	log     *slog.Logger
 	// looked is when a trail was last looked at in vain, by the trail's id: an
 	// empty queue is no reason to write.
 	looked map[string]time.Time
 }
 
+// Caller runs a function with a call of CloudTrail's own in an account and region,
+// in a transaction that is kept whatever the function returns: what it was refused
+// is recorded, too.
+type Caller func(ctx context.Context, account, region, partition string, fn func(*api.Call) error) error
+
 // NewCourier returns a courier for the trails in a store.
-func (s *Service) NewCourier(st store.Store, log *slog.Logger) *Courier {
-	return &Courier{service: s, store: st, log: log, looked: make(map[string]time.Time)}
+func (s *Service) NewCourier(st store.Store, call Caller, log *slog.Logger) *Courier {
+	return &Courier{service: s, store: st, call: call, log: log, looked: make(map[string]time.Time)}
 }
 
 // route is one trail as the courier finds it.
@@ -180,9 +188,14 @@ func (c *Courier) update(ctx context.Context, r *route, change func(store.Tx, *d
 }
 
 // s3Error is how GetTrailStatus tells why a bucket did not take a file: S3's own
-// error code.
+// error code (S3 API reference, "Error responses"). What KMS refuses S3 passes on.
 func s3Error(err error) string {
+	refused, ok := errors.AsType[smithy.APIError](err)
 	switch {
+	case ok && refused.ErrorCode() == "AccessDeniedException":
+		return "AccessDenied"
+	case ok:
+		return "KMS." + refused.ErrorCode()
 	case errors.Is(err, api.ErrNoBucket):
 		return "NoSuchBucket"
 	case errors.Is(err, fs.ErrPermission):

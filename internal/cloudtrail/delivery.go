@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/aws/smithy-go"
+
+	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
 )
 
@@ -54,7 +57,10 @@ func (c *Courier) seal(ctx context.Context, r *route, now time.Time) error {
 // deliverSealed makes the files of the sealed generation, and then has the store
 // forget it. A file that is made again has the same name and content.
 func (c *Courier) deliverSealed(ctx context.Context, r *route, now time.Time) (done bool, err error) {
-	files, err := c.logFiles(ctx, r.trail, *r.delivery.Sealed)
+	var files []logFile
+	if err = c.askKey(ctx, r.trail); err == nil {
+		files, err = c.logFiles(ctx, r.trail, *r.delivery.Sealed)
+	}
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		c.log.Warn("a trail's events are not delivered", "trail", r.trail.arn(), "bucket", r.trail.Bucket, "err", refused.cause)
 		return false, c.update(ctx, r, func(_ store.Tx, d *delivery) error {
@@ -77,6 +83,19 @@ func (c *Courier) deliverSealed(ctx context.Context, r *route, now time.Time) (d
 		return addToChains(tx, r.trail, r.delivery.Sealed.At, files)
 	})
 	return err == nil, err
+}
+
+// askKey asks KMS whether CloudTrail may still encrypt under the trail's key, as S3
+// does when CloudTrail hands it a file.
+func (c *Courier) askKey(ctx context.Context, t trail) error {
+	if t.Key == "" {
+		return nil
+	}
+	err := c.call(ctx, t.Account, t.Region, t.Partition, func(call *api.Call) error { return useKey(call, t, t.Key) })
+	if _, ok := errors.AsType[smithy.APIError](err); ok {
+		return &refusedError{err}
+	}
+	return err
 }
 
 // farFuture is after every record.

@@ -122,7 +122,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, store: store.Memory(), buckets: &shelfOfBuckets{objects: map[string][]byte{}}}
 	t.Cleanup(func() { w.store.Close() })
 	w.service = New(nil, WithBuckets(w.buckets))
-	w.courier = w.service.NewCourier(w.store, slog.New(slog.DiscardHandler))
+	w.courier = w.service.NewCourier(w.store, nil, slog.New(slog.DiscardHandler))
 	w.trail = trail{
 		ID: "id", Account: account, Partition: "aws", Region: region, Name: "trail", Bucket: "bucket",
 		GlobalEvents: true, MultiRegion: true, Logging: true, Started: now,

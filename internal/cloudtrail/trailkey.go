@@ -30,15 +30,23 @@ func (s *Service) checkKey(c *api.Call, t trail, id string) (string, error) {
 		return "", keyError(t, id, err)
 	}
 	arn := aws.ToString(key.KeyMetadata.Arn)
+	if err := useKey(c, t, arn); err != nil {
+		return "", keyError(t, arn, err)
+	}
+	return arn, nil
+}
+
+// useKey asks for a data key, only to see that it is given.
+func useKey(c *api.Call, t trail, arn string) error {
 	out, err := api.Invoke[kms.GenerateDataKeyOutput](asService(c, t), "kms", "GenerateDataKey", &kms.GenerateDataKeyInput{
 		KeyId: &arn, KeySpec: kmstypes.DataKeySpecAes256,
 		EncryptionContext: map[string]string{"aws:cloudtrail:arn": t.arn()},
 	})
 	if err != nil {
-		return "", keyError(t, arn, err)
+		return err
 	}
-	clear(out.Plaintext) // it was asked for only to see that it is given
-	return arn, nil
+	clear(out.Plaintext)
+	return nil
 }
 
 // keyError is how CloudTrail passes on a refusal of KMS.
