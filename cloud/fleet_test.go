@@ -3,6 +3,7 @@ package cloud_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -107,7 +108,11 @@ func TestFleetRefusals(t *testing.T) {
 		in         *ec2.CreateFleetInput
 	}{
 		{"a template that is not there", "InvalidLaunchTemplateName.NotFoundException", &ec2.CreateFleetInput{Type: ec2types.FleetTypeInstant, LaunchTemplateConfigs: config, TargetCapacitySpecification: one}},
-		{"a type that is not built", "UnsupportedOperation", &ec2.CreateFleetInput{Type: ec2types.FleetTypeMaintain, LaunchTemplateConfigs: config, TargetCapacitySpecification: one}},
+		{"a total price", "UnsupportedOperation", &ec2.CreateFleetInput{Type: ec2types.FleetTypeMaintain, LaunchTemplateConfigs: config, TargetCapacitySpecification: one, SpotOptions: &ec2types.SpotOptionsRequest{MaxTotalPrice: aws.String("1")}}},
+		{"what only an instant fleet has", "InvalidParameterCombination", &ec2.CreateFleetInput{LaunchTemplateConfigs: config, TargetCapacitySpecification: one, SpotOptions: &ec2types.SpotOptionsRequest{SingleInstanceType: aws.Bool(true)}}},
+		{"what only a fleet has that maintains", "InvalidParameterCombination", &ec2.CreateFleetInput{Type: ec2types.FleetTypeRequest, LaunchTemplateConfigs: config, TargetCapacitySpecification: one, ReplaceUnhealthyInstances: aws.Bool(true)}},
+		{"an end in the past", "InvalidParameterValue", &ec2.CreateFleetInput{LaunchTemplateConfigs: config, TargetCapacitySpecification: one, ValidUntil: aws.Time(time.Unix(1, 0))}},
+		{"no capacity to request", "InvalidTargetCapacitySpecification", &ec2.CreateFleetInput{Type: ec2types.FleetTypeRequest, LaunchTemplateConfigs: config, TargetCapacitySpecification: &ec2types.TargetCapacitySpecificationRequest{TotalTargetCapacity: aws.Int32(0)}}},
 		{"more of the parts than of the whole", "InvalidTargetCapacitySpecification", &ec2.CreateFleetInput{Type: ec2types.FleetTypeInstant, LaunchTemplateConfigs: config, TargetCapacitySpecification: &ec2types.TargetCapacitySpecificationRequest{TotalTargetCapacity: aws.Int32(1), SpotTargetCapacity: aws.Int32(2)}}},
 	} {
 		_, err := s.root.ec2.CreateFleet(t.Context(), test.in)

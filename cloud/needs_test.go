@@ -59,6 +59,8 @@ var besides = map[string][]string{
 	"kms:ReEncrypt": {"kms:ReEncryptFrom", "kms:ReEncryptTo"},
 	// IAM guide, "Grant a user permissions to pass a role to an AWS service".
 	"iam:AddRoleToInstanceProfile": {"iam:PassRole"},
+	// EC2 guide, "EC2 Fleet prerequisites".
+	"ec2:CreateFleet": {"iam:PassRole"},
 }
 
 // listings are the actions without a resource type that IAM's denials name a

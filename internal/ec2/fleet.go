@@ -45,13 +45,20 @@ func getFleet(c *api.Call, id string) (fleet, error) {
 	return f, err
 }
 
+// fleetExists tells whether a fleet of any type has the id.
+func fleetExists(c *api.Call, id string) error {
+	f, ok, err := standing(c, id)
+	if err != nil || ok && !f.isSpotFleet() {
+		return err
+	}
+	_, err = getFleet(c, id)
+	return err
+}
+
 func (s *Service) fleetOperations() []api.Operation {
 	return []api.Operation{
-		api.Op("CreateFleet", func(c *api.Call, in *ec2.CreateFleetInput) ([]api.Need, error) {
-			n := need(c, "CreateFleet", types.ResourceTypeFleet, "*")
-			setRequestTags(&n.Context, specTags(in.TagSpecifications, types.ResourceTypeFleet))
-			return append([]api.Need{n}, tagNeeds(c, "CreateFleet", ofFleet(in.TagSpecifications))...), nil
-		}, s.createFleet),
+		api.Op("CreateFleet", s.createFleetNeeds, s.createFleet),
+		api.Op("ModifyFleet", modifyFleetNeeds, s.modifyFleet),
 		api.Op("DeleteFleets", func(c *api.Call, in *ec2.DeleteFleetsInput) ([]api.Need, error) {
 			var needs []api.Need
 			for _, id := range in.FleetIds {
@@ -67,6 +74,8 @@ func (s *Service) fleetOperations() []api.Operation {
 			return needs, nil
 		}, s.deleteFleets),
 		api.Read("DescribeFleets", anywhere[ec2.DescribeFleetsInput]("DescribeFleets"), s.describeFleets),
+		api.Read("DescribeFleetInstances", onFleetNeeds("DescribeFleetInstances", func(in *ec2.DescribeFleetInstancesInput) *string { return in.FleetId }), s.describeFleetInstances),
+		api.Read("DescribeFleetHistory", onFleetNeeds("DescribeFleetHistory", func(in *ec2.DescribeFleetHistoryInput) *string { return in.FleetId }), s.describeFleetHistory),
 	}
 }
 
@@ -80,65 +89,6 @@ func ofFleet(specs []types.TagSpecification) []types.TagSpecification {
 		}
 	}
 	return own
-}
-
-// describeFleets shows the fleets that are named: an instant fleet is in no
-// listing (EC2 API reference, "DescribeFleets").
-func (s *Service) describeFleets(c *api.Call, in *ec2.DescribeFleetsInput) (*ec2.DescribeFleetsOutput, error) {
-	known := func(name string) bool {
-		switch name {
-		case "activity-status", "excess-capacity-termination-policy", "fleet-state", "replace-unhealthy-instances", "type":
-			return true
-		}
-		return false
-	}
-	if err := checkFilters(in.Filters, known); err != nil {
-		return nil, err
-	}
-	out := &ec2.DescribeFleetsOutput{Fleets: []types.FleetData{}}
-	for _, id := range in.FleetIds {
-		f, err := getFleet(c, id)
-		if err != nil {
-			return nil, err
-		}
-		tags, err := tagsOf(c, id)
-		if err != nil {
-			return nil, err
-		}
-		ok, err := matchesTagged(c, id, in.Filters, f.filter)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
-		d, err := f.describe(tags)
-		if err != nil {
-			return nil, err
-		}
-		out.Fleets = append(out.Fleets, d)
-	}
-	return out, nil
-}
-
-// filter gives the fleet's values under a filter.
-func (f fleet) filter(tags map[string]string, name string) ([]string, bool) {
-	if values, known := tagFilter(tags, name); known {
-		return values, true
-	}
-	switch name {
-	case "activity-status":
-		return some(string(f.activity())), true
-	case "excess-capacity-termination-policy":
-		return some(string(f.Request.ExcessCapacityTerminationPolicy)), true
-	case "fleet-state":
-		return some(string(f.State)), true
-	case "replace-unhealthy-instances":
-		return flag(aws.ToBool(f.Request.ReplaceUnhealthyInstances)), true
-	case "type":
-		return some(string(types.FleetTypeInstant)), true
-	}
-	return nil, false
 }
 
 func (f fleet) activity() types.FleetActivityStatus {
@@ -155,17 +105,23 @@ func (f fleet) describe(tags map[string]string) (types.FleetData, error) {
 		ReplaceUnhealthyInstances:   aws.Bool(aws.ToBool(f.Request.ReplaceUnhealthyInstances)),
 		TargetCapacitySpecification: new(types.TargetCapacitySpecification),
 	}
-	fulfilled, onDemand := 0, 0
+	fulfilled, onDemand := 0.0, 0.0
 	for _, i := range f.Instances {
-		fulfilled += len(i.InstanceIds)
+		units := float64(len(i.InstanceIds))
+		if by := i.LaunchTemplateAndOverrides; by != nil && by.Overrides != nil {
+			units *= weightOf(by.Overrides.WeightedCapacity)
+		}
+		fulfilled += units
 		if i.Lifecycle == types.InstanceLifecycleOnDemand {
-			onDemand += len(i.InstanceIds)
+			onDemand += units
 		}
 	}
-	d.FulfilledCapacity, d.FulfilledOnDemandCapacity = aws.Float64(float64(fulfilled)), aws.Float64(float64(onDemand))
+	d.FulfilledCapacity, d.FulfilledOnDemandCapacity = aws.Float64(fulfilled), aws.Float64(onDemand)
 	for _, part := range []struct{ from, to any }{
 		{f.Request.TargetCapacitySpecification, d.TargetCapacitySpecification},
 		{f.Request.LaunchTemplateConfigs, &d.LaunchTemplateConfigs},
+		{f.Request.OnDemandOptions, &d.OnDemandOptions},
+		{f.Request.SpotOptions, &d.SpotOptions},
 		{f.Instances, &d.Instances},
 		{f.Errors, &d.Errors},
 	} {
@@ -174,45 +130,4 @@ func (f fleet) describe(tags map[string]string) (types.FleetData, error) {
 		}
 	}
 	return d, nil
-}
-
-// deleteFleets deletes fleets; the instances of an instant one go with it (EC2
-// API reference, "DeleteFleets").
-func (s *Service) deleteFleets(c *api.Call, in *ec2.DeleteFleetsInput) (*ec2.DeleteFleetsOutput, error) {
-	out := &ec2.DeleteFleetsOutput{}
-	for _, id := range in.FleetIds {
-		f, err := getFleet(c, id)
-		failed := &types.DeleteFleetError{Code: types.DeleteFleetErrorCodeFleetIdDoesNotExist, Message: aws.String(errorMessage(err))}
-		switch {
-		case errorCode(err) != "":
-		case err != nil:
-			return nil, err
-		case !aws.ToBool(in.TerminateInstances):
-			failed = &types.DeleteFleetError{Code: types.DeleteFleetErrorCodeUnexpectedError, Message: aws.String("NoTerminateInstancesNotSupported: instant fleets can be deleted only with their instances.")}
-		default:
-			failed = nil
-		}
-		if failed != nil {
-			out.UnsuccessfulFleetDeletions = append(out.UnsuccessfulFleetDeletions, types.DeleteFleetErrorItem{FleetId: aws.String(id), Error: failed})
-			continue
-		}
-		was := f.State
-		if err := s.endFleet(c, &f); err != nil {
-			return nil, err
-		}
-		out.SuccessfulFleetDeletions = append(out.SuccessfulFleetDeletions, types.DeleteFleetSuccessItem{FleetId: aws.String(id), PreviousFleetState: was, CurrentFleetState: f.State})
-	}
-	return out, nil
-}
-
-// endFleet terminates a fleet's instances in the caller's name.
-func (s *Service) endFleet(c *api.Call, f *fleet) error {
-	f.State = types.FleetStateCodeDeletedTerminatingInstances
-	for _, some := range f.Instances {
-		_, err := api.Invoke[ec2.TerminateInstancesOutput](c.Forward("ec2", fleetInvoker), "ec2", "TerminateInstances", &ec2.TerminateInstancesInput{InstanceIds: some.InstanceIds})
-		if err != nil && errorCode(err) != "InvalidInstanceID.NotFound" {
-			return err
-		}
-	}
-	return f.put(c)
 }

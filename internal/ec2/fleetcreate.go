@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,29 +22,36 @@ type alternative struct {
 	override *types.FleetLaunchTemplateOverridesRequest
 }
 
-// createFleet launches at once, in the caller's name: whoever makes an instant
-// fleet needs the keys of its volumes. What cannot be launched is told beside
-// what could (EC2 API reference, "CreateFleet").
+// createFleet makes a fleet of any type. An instant one launches at once, in the
+// caller's name: whoever makes it needs the keys of its volumes. What cannot be
+// launched is told beside what could (EC2 API reference, "CreateFleet").
 func (s *Service) createFleet(c *api.Call, in *ec2.CreateFleetInput) (*ec2.CreateFleetOutput, error) {
 	earlier, err := usedToken(c, in.ClientToken, in)
 	if err != nil {
 		return nil, err
 	}
 	if earlier != "" {
+		if in.Type != types.FleetTypeInstant {
+			return &ec2.CreateFleetOutput{FleetId: aws.String(earlier)}, nil
+		}
 		f, err := getFleet(c, earlier)
 		return f.answer(), err
 	}
 	if in.Type != types.FleetTypeInstant {
-		return nil, notBuilt("Type")
+		return s.createStanding(c, in)
 	}
-	onDemand, spot, err := targets(in)
+	if err := checkFleetOptions(in, in.Type); err != nil {
+		return nil, err
+	}
+	onDemand, spot, err := splitTarget(in.TargetCapacitySpecification, in.Type)
 	if err != nil {
 		return nil, err
 	}
-	alternatives, err := alternativesOf(c, in)
+	alternatives, err := alternativesOf(c, in.LaunchTemplateConfigs)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(alternatives, func(a, b alternative) int { return a.compare(b) })
 	tags, err := requestTagsOf(in.TagSpecifications, string(types.ResourceTypeFleet), append([]string{string(types.ResourceTypeFleet)}, launchTags...)...)
 	if err != nil {
 		return nil, err
@@ -68,28 +76,41 @@ func (f fleet) answer() *ec2.CreateFleetOutput {
 	return &ec2.CreateFleetOutput{FleetId: aws.String(f.ID), Instances: f.Instances, Errors: f.Errors}
 }
 
-// targets are how many instances of each kind are wanted: what is not said is of
-// the default kind.
-func targets(in *ec2.CreateFleetInput) (onDemand, spot int32, err error) {
-	t := in.TargetCapacitySpecification
+// splitTarget is how many units of each kind are wanted: what is not said is of
+// the default kind. A fleet that maintains its target may begin with none (EC2 API
+// reference, "FleetData").
+func splitTarget(t *types.TargetCapacitySpecificationRequest, of types.FleetType) (onDemand, spot int32, err error) {
+	if t == nil {
+		return 0, 0, missingParameter("TargetCapacitySpecification")
+	}
 	if t.TargetCapacityUnitType != "" && t.TargetCapacityUnitType != types.TargetCapacityUnitTypeUnits {
 		return 0, 0, notBuilt("TargetCapacitySpecification.TargetCapacityUnitType")
 	}
+	least := int32(1)
+	if of == types.FleetTypeMaintain {
+		least = 0
+	}
 	total := aws.ToInt32(t.TotalTargetCapacity)
 	onDemand, spot = aws.ToInt32(t.OnDemandTargetCapacity), aws.ToInt32(t.SpotTargetCapacity)
-	if total < 1 || onDemand+spot > total {
-		return 0, 0, api.Error("InvalidTargetCapacitySpecification", "The total target capacity must be at least one and not less than the sum of the On-Demand and Spot capacity.")
+	if total < least || onDemand < 0 || spot < 0 || onDemand+spot > total {
+		return 0, 0, api.Error("InvalidTargetCapacitySpecification", "The total target capacity must be at least "+decimal(least)+" and not less than the sum of the On-Demand and Spot capacity.")
 	}
-	if t.DefaultTargetCapacityType == types.DefaultTargetCapacityTypeOnDemand {
+	if total > maxFleetTarget {
+		return 0, 0, api.Error("InvalidTargetCapacitySpecification", "The total target capacity must not be more than "+decimal(maxFleetTarget)+".")
+	}
+	switch t.DefaultTargetCapacityType {
+	case types.DefaultTargetCapacityTypeOnDemand:
 		return total - spot, spot, nil
+	case "", types.DefaultTargetCapacityTypeSpot:
+		return onDemand, total - onDemand, nil
 	}
-	return onDemand, total - onDemand, nil
+	return 0, 0, notBuilt("TargetCapacitySpecification.DefaultTargetCapacityType")
 }
 
-// alternativesOf lists the ways to launch, those with the least priority number first.
-func alternativesOf(c *api.Call, in *ec2.CreateFleetInput) ([]alternative, error) {
+// alternativesOf lists the ways to launch, as they were given.
+func alternativesOf(c *api.Call, configs []types.FleetLaunchTemplateConfigRequest) ([]alternative, error) {
 	var all []alternative
-	for _, config := range in.LaunchTemplateConfigs {
+	for _, config := range configs {
 		t := config.LaunchTemplateSpecification
 		if t == nil {
 			return nil, missingParameter("LaunchTemplateConfigs.LaunchTemplateSpecification")
@@ -109,8 +130,8 @@ func alternativesOf(c *api.Call, in *ec2.CreateFleetInput) ([]alternative, error
 			if o.InstanceRequirements != nil {
 				return nil, notBuilt("LaunchTemplateConfigs.Overrides.InstanceRequirements")
 			}
-			if w := o.WeightedCapacity; w != nil && *w != 1 {
-				return nil, notBuilt("LaunchTemplateConfigs.Overrides.WeightedCapacity")
+			if w := o.WeightedCapacity; w != nil && (*w <= 0 || *w > maxFleetWeight) {
+				return nil, invalidValue("Invalid value '%g' for WeightedCapacity. It must be between 1 and %d.", *w, maxFleetWeight)
 			}
 			all = append(all, alternative{t, o})
 		}
@@ -118,9 +139,13 @@ func alternativesOf(c *api.Call, in *ec2.CreateFleetInput) ([]alternative, error
 	if len(all) == 0 {
 		return nil, missingParameter("LaunchTemplateConfigs")
 	}
-	slices.SortStableFunc(all, func(a, b alternative) int { return a.compare(b) })
 	return all, nil
 }
+
+// maxFleetWeight is the most units that an instance can be (EC2 guide, "Use
+// instance weighting to manage cost and performance of your EC2 Fleet or Spot
+// Fleet").
+const maxFleetWeight = 999
 
 func (h alternative) compare(other alternative) int {
 	priority := func(h alternative) float64 {
@@ -147,11 +172,11 @@ func (h alternative) launch(in *ec2.CreateFleetInput, count int32, lifecycle typ
 		if err := sameMembers(o, out); err != nil {
 			return nil, err
 		}
-		if h.override.SubnetId == nil && h.override.AvailabilityZone != nil {
+		if h.override.SubnetId == nil && (h.override.AvailabilityZone != nil || h.override.AvailabilityZoneId != nil) {
 			if out.Placement == nil {
 				out.Placement = new(types.Placement)
 			}
-			out.Placement.AvailabilityZone = h.override.AvailabilityZone
+			out.Placement.AvailabilityZone, out.Placement.AvailabilityZoneId = h.override.AvailabilityZone, h.override.AvailabilityZoneId
 		}
 	}
 	out.MinCount, out.MaxCount = aws.Int32(1), &count
@@ -159,9 +184,16 @@ func (h alternative) launch(in *ec2.CreateFleetInput, count int32, lifecycle typ
 		LaunchTemplateId: h.template.LaunchTemplateId, LaunchTemplateName: h.template.LaunchTemplateName, Version: h.template.Version,
 	}
 	if lifecycle == types.InstanceLifecycleSpot {
+		market := &types.SpotMarketOptions{}
+		if h.override != nil {
+			market.MaxPrice = h.override.MaxPrice
+		}
+		if o := in.SpotOptions; o != nil && o.InstanceInterruptionBehavior != "" {
+			market.InstanceInterruptionBehavior = types.InstanceInterruptionBehavior(o.InstanceInterruptionBehavior)
+		}
 		out.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot}
-		if h.override != nil && h.override.MaxPrice != nil {
-			out.InstanceMarketOptions.SpotOptions = &types.SpotMarketOptions{MaxPrice: h.override.MaxPrice}
+		if *market != (types.SpotMarketOptions{}) {
+			out.InstanceMarketOptions.SpotOptions = market
 		}
 	}
 	for _, spec := range in.TagSpecifications {
@@ -178,10 +210,11 @@ func (s *Service) fill(c *api.Call, f *fleet, alternatives []alternative, count 
 		return nil
 	}
 	for _, h := range alternatives {
-		in, err := h.launch(&f.Request, count, lifecycle)
+		in, err := h.launch(&f.Request, h.instances(count), lifecycle)
 		if err != nil {
 			return err
 		}
+		in.MinCount = aws.Int32(min(leastOf(&f.Request, lifecycle), *in.MaxCount))
 		var shown types.LaunchTemplateAndOverridesResponse
 		if err := h.show(&shown); err != nil {
 			return err
@@ -199,6 +232,27 @@ func (s *Service) fill(c *api.Call, f *fleet, alternatives []alternative, count 
 		return f.took(c, out.Instances, lifecycle, &shown)
 	}
 	return nil
+}
+
+// instances is how many of the alternative's instances make a number of units.
+func (h alternative) instances(units int32) int32 {
+	if h.override == nil {
+		return units
+	}
+	return int32(math.Ceil(float64(units) / weightOf(h.override.WeightedCapacity)))
+}
+
+// leastOf is how many instances an instant fleet must get, or it gets none: all
+// of one kind come of one launch here, so of one type and in one zone.
+func leastOf(in *ec2.CreateFleetInput, lifecycle types.InstanceLifecycle) int32 {
+	var least *int32
+	if o := in.OnDemandOptions; o != nil && lifecycle == types.InstanceLifecycleOnDemand {
+		least = o.MinTargetCapacity
+	}
+	if o := in.SpotOptions; o != nil && lifecycle == types.InstanceLifecycleSpot {
+		least = o.MinTargetCapacity
+	}
+	return max(aws.ToInt32(least), 1)
 }
 
 // show is the alternative as answers show it.

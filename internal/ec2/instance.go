@@ -65,6 +65,7 @@ type instance struct {
 	KeepRunning           bool              `json:",omitempty"` // DisableApiStop
 	KeepAlive             bool              `json:",omitempty"` // DisableApiTermination
 	Spot                  string            `json:",omitempty"` // id of its Spot Instance request
+	Fleet                 string            `json:",omitempty"` // id of the fleet that launched it and looks after it
 	Reservations          reservationChoice `json:",omitempty"`
 }
 

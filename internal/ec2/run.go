@@ -31,9 +31,9 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 	}
 	p.tags[types.ResourceTypeInstance] = from.mark(p.tags[types.ResourceTypeInstance])
 	// The Spot service launches for a request that is there already.
-	p.spot = p.spot && c.Caller.Principal.RoleARN != spotRoleARN(c)
+	p.spot = p.spot && c.Caller.Principal.RoleARN != spotService.arn(c)
 	if p.spot {
-		if err := s.ensureSpotRole(c); err != nil {
+		if err := s.ensureRole(c, spotService); err != nil {
 			return nil, err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
@@ -116,52 +115,6 @@ func (r spotRequest) describe(tags map[string]string) types.SpotInstanceRequest 
 		d.Fault = &types.SpotInstanceStateFault{Code: aws.String(r.Fault.Code), Message: aws.String(r.Fault.Message)}
 	}
 	return d
-}
-
-// The service-linked role of Spot (EC2 guide, "Service-linked role for Spot
-// Instance requests").
-const (
-	spotPrincipal = "spot.amazonaws.com"
-	spotRole      = "AWSServiceRoleForEC2Spot"
-)
-
-func spotRoleARN(c *api.Call) string {
-	return "arn:" + c.Partition + ":iam::" + c.Account + ":role/aws-service-role/" + spotPrincipal + "/" + spotRole
-}
-
-// ensureSpotRole has the role come into being in the caller's name, the first
-// time that somebody asks for a Spot Instance.
-func (s *Service) ensureSpotRole(c *api.Call) error {
-	if s.linked == nil {
-		return nil
-	}
-	_, err := s.linked.LinkedRole(c, spotRoleARN(c), spotRole)
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	_, err = api.Invoke[iam.CreateServiceLinkedRoleOutput](c.Forward("spot", spotPrincipal), "iam", "CreateServiceLinkedRole", &iam.CreateServiceLinkedRoleInput{
-		AWSServiceName: aws.String(spotPrincipal), Description: aws.String("Default EC2 Spot Service Linked Role"),
-	})
-	switch {
-	case errors.Is(err, api.ErrDryRun):
-		return nil // it would be made
-	case errorCode(err) != "":
-		return api.Error("AuthFailure.ServiceLinkedRoleCreationNotPermitted", "The provided credentials do not have permission to create the service-linked role for EC2 Spot Instances.")
-	}
-	return err
-}
-
-// asSpot is the call in the name of the Spot service's role.
-func (s *Service) asSpot(c *api.Call) (*api.Call, error) {
-	if s.linked == nil {
-		return nil, store.ErrNotFound
-	}
-	caller, err := s.linked.LinkedRole(c, spotRoleARN(c), spotRole)
-	if err != nil {
-		return nil, err
-	}
-	caller.InvokedBy = spotPrincipal
-	return c.As(caller), nil
 }
 
 func newSpotRequest(c *api.Call, in *ec2.RunInstancesInput) spotRequest {

@@ -112,7 +112,7 @@ func (s *Service) requestSpotInstances(c *api.Call, in *ec2.RequestSpotInstances
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ensureSpotRole(c); err != nil {
+	if err := s.ensureRole(c, spotService); err != nil {
 		return nil, err
 	}
 	count := 1
@@ -166,9 +166,9 @@ func (s *Service) fulfil(c *api.Call, raw json.RawMessage) error {
 		r.turn(c, types.SpotInstanceStateClosed, "schedule-expired", "Your Spot request expired without being fulfilled.")
 		return r.put(c)
 	}
-	as, err := s.asSpot(c)
+	as, err := s.as(c, spotService)
 	if errors.Is(err, store.ErrNotFound) {
-		r.turn(c, types.SpotInstanceStateFailed, "bad-parameters", "Your Spot request failed because the service-linked role "+spotRole+" does not exist.")
+		r.turn(c, types.SpotInstanceStateFailed, "bad-parameters", "Your Spot request failed because the service-linked role "+spotService.name+" does not exist.")
 		return r.put(c)
 	}
 	if err != nil {

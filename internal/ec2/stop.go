@@ -61,7 +61,10 @@ func (s *Service) finishStop(c *api.Call, i instance) error {
 		return err
 	}
 	i.State = types.InstanceStateNameStopped
-	return s.putInstance(c, i)
+	if err := s.putInstance(c, i); err != nil {
+		return err
+	}
+	return fleetLost(c, i)
 }
 
 // rebootInstances restarts what runs on the instance; the instance itself stays

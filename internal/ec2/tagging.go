@@ -214,7 +214,7 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 	case types.ResourceTypeVpcEndpoint:
 		_, err = vpcEndpoints.get(c, id)
 	case types.ResourceTypeFleet:
-		_, err = getFleet(c, id)
+		err = fleetExists(c, id)
 	case types.ResourceTypeSpotInstancesRequest:
 		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:

@@ -70,6 +70,9 @@ func (s *Service) finishTermination(c *api.Call, i instance) error {
 	if err := s.putInstance(c, i); err != nil {
 		return err
 	}
+	if err := fleetLost(c, i); err != nil {
+		return err
+	}
 	return later(c, forgetTask, i, remembrance)
 }
 
