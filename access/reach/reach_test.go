@@ -199,6 +199,35 @@ func TestArticle(t *testing.T) {
 	}
 }
 
+// TestEachRegionOnce: what the caller's own policies say of other actions does
+// not cut what the key's policy opens into pieces.
+func TestEachRegionOnce(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) access.Document {
+		p, err := policy.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return access.Document{Name: "policy", Policy: p}
+	}
+	own := parse(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"events:PutRule","Resource":"*","Condition":{"StringEquals":{"events:ManagedBy":"autoscaling.amazonaws.com"}}},
+		{"Effect":"Allow","Action":"iam:CreateServiceLinkedRole","Resource":"*","Condition":{"StringEquals":{"iam:AWSServiceName":"spot.amazonaws.com"}}}]}`)
+	const root = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}`
+	of := func(statements string) requestset.Set {
+		key := &access.ResourcePolicy{Kind: access.KMSKey, Document: parse(`{"Version":"2012-10-17","Statement":[` + statements + `]}`)}
+		s, err := reach.Of(user(), reach.Resource{ARN: keyARN, Account: account, Kind: access.KMSKey}, access.Policies{Identity: []access.Document{own}, Resource: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a := of(root + `,{"Effect":"Allow","Principal":{"AWS":"` + user().ARN + `"},"Action":"kms:CreateGrant","Resource":"*","Condition":{"Bool":{"kms:GrantIsForAWSResource":true}}}`).Minus(of(root)).Find(requestset.Options{})
+	if a.Any != policy.Yes || len(a.Regions) != 1 {
+		t.Errorf("%v: %v", a.Any, a.Regions)
+	}
+}
+
 func TestUnreadIsNotKnown(t *testing.T) {
 	t.Parallel()
 	_, err := reach.Of(user(), reach.Resource{}, access.Policies{Unread: []access.UnreadLayer{{Layer: access.ServiceControlLayer, What: "service control policies of o-example"}}})

@@ -42,9 +42,26 @@ func (c choice) before(d choice) bool {
 	return len(c) < len(d)
 }
 
-// applies reports whether every alternative is a statement that applies.
+// applies reports whether in every alternative a statement applies.
 func (c choice) applies() bool {
-	return !slices.ContainsFunc(c, func(i item) bool { return i.not || i.f.op != statementOp })
+	return !slices.ContainsFunc(c, func(i item) bool { return !i.applies() })
+}
+
+// applies reports whether a statement applies wherever the item holds.
+func (i item) applies() bool {
+	switch i.f.op {
+	case literalOp:
+		return false
+	case statementOp:
+		return !i.not
+	case notOp:
+		return item{i.f.kids[0], !i.not}.applies()
+	}
+	one := func(f *formula) bool { return item{f, i.not}.applies() }
+	if (i.f.op == andOp) != i.not {
+		return slices.ContainsFunc(i.f.kids, one)
+	}
+	return !slices.ContainsFunc(i.f.kids, func(f *formula) bool { return !one(f) })
 }
 
 // solve searches the boxes in which all items hold. It returns false if the
