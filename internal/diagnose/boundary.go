@@ -3,6 +3,9 @@ package diagnose
 import (
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/policy"
 )
@@ -46,7 +49,8 @@ func (e *Evidence) changeBoundary(text string) Fix {
 		}
 	}
 	if !awsManaged(limit.ARN) {
-		f.Commands = []string{e.newVersion(limit.ARN, text), e.again()}
+		e.do(&f, newVersion(limit.ARN, text))
+		e.then(&f)
 		f.Note = "Every user and role with this boundary gets the same; a managed policy keeps five versions."
 		return f
 	}
@@ -55,11 +59,10 @@ func (e *Evidence) changeBoundary(text string) Fix {
 	holder, owner := e.Caller.owner()
 	f.Target = e.target()
 	f.Title = "Replace the permissions boundary, which AWS manages, by one of your own that allows it"
-	f.Commands = []string{
-		e.aws("iam", "create-policy", "--policy-name", name, "--policy-document", compact(text)),
-		e.aws("iam", "put-"+holder+"-permissions-boundary", "--"+holder+"-name", owner, "--permissions-boundary", arn),
-		e.again(),
-	}
+	e.do(&f,
+		Call{"iam", "CreatePolicy", &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(compact(text))}},
+		bound(holder, owner, arn))
+	e.then(&f)
 	return f
 }
 

@@ -47,3 +47,12 @@ func compact(document string) string {
 	}
 	return b.String()
 }
+
+// do makes a fix consist of calls.
+func (e *Evidence) do(f *Fix, calls ...Call) {
+	f.Calls = append(f.Calls, calls...)
+	f.Commands = append(f.Commands, e.commands(calls...)...)
+}
+
+// then ends a fix with what comes after it.
+func (e *Evidence) then(f *Fix) { f.Commands = append(f.Commands, e.again()) }

@@ -54,13 +54,11 @@ func (e *Evidence) allowIdentity(same []trial) Fix {
 	f := Fix{Kind: IAMPolicyFix, Document: text, Title: "Attach this policy to " + e.who(), Target: e.target()}
 	f.Note = "The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name."
 	holder, owner := e.Caller.owner()
-	f.Commands = []string{
-		e.aws("iam", "put-"+holder+"-policy", "--"+holder+"-name", owner, "--policy-name", name, "--policy-document", compact(text)),
-		e.again(),
-	}
+	e.do(&f, putInline(holder, owner, name, text))
+	e.then(&f)
 	if strings.HasPrefix(owner, "AWSReservedSSO_") {
 		f.Note = "The role is IAM Identity Center's and cannot be changed here: add the statement to its permission set."
-		f.Commands = []string{e.again()}
+		f.Calls, f.Commands = []Call{}, []string{e.again()}
 	}
 	f.apply = func(e *Evidence) {
 		d, err := parsed("inline policy "+name+" of "+holder+" "+owner, "", text)

@@ -30,14 +30,13 @@ func (e *Evidence) identityDenied(same []trial) finding {
 func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 	name, arn := h.Name, h.ARN
 	if awsManaged(arn) {
-		return []Fix{{
+		f := Fix{
 			Kind: CommandFix, Title: fmt.Sprintf("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
-			Commands: []string{
-				e.aws("iam", "detach-"+h.Holder+"-policy", "--"+h.Holder+"-name", h.HolderName, "--policy-arn", arn),
-				e.again(),
-			},
 			apply: func(e *Evidence) { e.dropIdentity(name, arn) },
-		}}
+		}
+		e.do(&f, detach(h.Holder, h.HolderName, arn))
+		e.then(&f)
+		return []Fix{f}
 	}
 	text, ok := exempt(h.text(), index, t)
 	if !ok {
@@ -49,13 +48,13 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 		apply: func(e *Evidence) { e.replaceIdentity(name, arn, text) },
 	}
 	if h.Inline {
-		f.Commands = []string{e.aws("iam", "put-"+h.Holder+"-policy", "--"+h.Holder+"-name", h.HolderName, "--policy-name", h.Policy, "--policy-document", compact(text))}
+		e.do(&f, putInline(h.Holder, h.HolderName, h.Policy, text))
 	} else {
 		f.Target = arn
-		f.Commands = []string{e.newVersion(arn, text)}
+		e.do(&f, newVersion(arn, text))
 		f.Note = "A managed policy keeps five versions: delete one first if it has as many."
 	}
-	f.Commands = append(f.Commands, e.again())
+	e.then(&f)
 	return []Fix{f}
 }
 
@@ -78,10 +77,6 @@ func exempt(text string, index int, t *trial) (string, bool) {
 	}
 	edited, err := withCondition(text, index, "BoolIfExists", "aws:ViaAWSService", "false")
 	return edited, err == nil
-}
-
-func (e *Evidence) newVersion(arn, text string) string {
-	return e.aws("iam", "create-policy-version", "--policy-arn", arn, "--policy-document", compact(text), "--set-as-default")
 }
 
 // awsManaged tells AWS's managed policies from an account's own.

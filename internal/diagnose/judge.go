@@ -65,7 +65,10 @@ func (r *Report) conclude(f finding) {
 	} else {
 		r.Further = append(r.Further, f.cause)
 	}
-	r.Fixes = append(r.Fixes, f.fixes...)
+	for _, fix := range f.fixes {
+		fix.Calls = filled(fix.Calls)
+		r.Fixes = append(r.Fixes, fix)
+	}
 }
 
 // judgeStart decides the requests of the start, one cause after the other: each

@@ -124,7 +124,7 @@ func (e *Evidence) addToKeyPolicy(arn, title string, more ...statement) Fix {
 	if err != nil {
 		return f
 	}
-	f.Commands = []string{e.putKeyPolicy(arn, whole)}
+	e.do(&f, putKeyPolicy(arn, whole))
 	f.apply = func(e *Evidence) {
 		if k := e.key(arn); k != nil && k.Policy != nil {
 			if text, err := withStatements(k.Policy.Policy.Text(), more...); err == nil {
@@ -133,10 +133,6 @@ func (e *Evidence) addToKeyPolicy(arn, title string, more ...statement) Fix {
 		}
 	}
 	return f
-}
-
-func (e *Evidence) putKeyPolicy(arn, text string) string {
-	return e.aws("kms", "put-key-policy", "--key-id", arn, "--policy-name", "default", "--policy", compact(text))
 }
 
 func (e *Evidence) setKeyPolicy(arn, text string) {
@@ -173,12 +169,13 @@ func (e *Evidence) keyPolicyDenied(same []trial) finding {
 		if !ok {
 			continue
 		}
-		fixes = append(fixes, Fix{
+		f := Fix{
 			Kind: PolicyEditFix, Title: "Take what EC2 asks out of the key policy's Deny statement", Target: arn, Document: text,
-			Commands: []string{e.putKeyPolicy(arn, text)},
-			apply:    func(e *Evidence) { e.setKeyPolicy(arn, text) },
-			Note:     "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it.",
-		})
+			apply: func(e *Evidence) { e.setKeyPolicy(arn, text) },
+			Note:  "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it.",
+		}
+		e.do(&f, putKeyPolicy(arn, text))
+		fixes = append(fixes, f)
 	}
 	if n := len(fixes); n > 0 {
 		fixes[n-1].Commands = append(fixes[n-1].Commands, e.again())

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
@@ -64,23 +65,17 @@ func (e *Evidence) keyState(t *trial) finding {
 }
 
 func (e *Evidence) enableKey(arn string) Fix {
-	return Fix{
-		Kind: CommandFix, Title: "Enable the key", Target: arn,
-		Commands: []string{e.aws("kms", "enable-key", "--key-id", arn), e.again()},
-		apply:    setState(arn),
-	}
+	f := Fix{Kind: CommandFix, Title: "Enable the key", Target: arn, apply: setState(arn)}
+	e.do(&f, enable(arn))
+	e.then(&f)
+	return f
 }
 
 func (e *Evidence) keepKey(arn string) Fix {
-	return Fix{
-		Kind: CommandFix, Title: "Cancel the deletion of the key and enable it", Target: arn,
-		Commands: []string{
-			e.aws("kms", "cancel-key-deletion", "--key-id", arn),
-			e.aws("kms", "enable-key", "--key-id", arn),
-			e.again(),
-		},
-		apply: setState(arn),
-	}
+	f := Fix{Kind: CommandFix, Title: "Cancel the deletion of the key and enable it", Target: arn, apply: setState(arn)}
+	e.do(&f, Call{"kms", "CancelKeyDeletion", &kms.CancelKeyDeletionInput{KeyId: &arn}}, enable(arn))
+	e.then(&f)
+	return f
 }
 
 func (e *Evidence) importMaterial(arn string) Fix {

@@ -112,7 +112,11 @@ type Fix struct {
 	// Document is the policy or the statement to add, as JSON text; empty where
 	// the fix is none.
 	Document string `json:"document,omitempty"`
-	// Commands are AWS CLI command lines for a POSIX shell.
+	// Calls are what to do, in that order: what "keyturn fix" does. Where the
+	// fix is not a matter of calls alone, there are none.
+	Calls []Call `json:"calls"`
+	// Commands are the same and what comes after, as AWS CLI command lines for a
+	// POSIX shell.
 	Commands []string `json:"commands"`
 	// Target is the ARN of what is changed.
 	Target string `json:"target"`
