@@ -160,7 +160,7 @@ func (c Call) Do(ctx context.Context, cfg aws.Config) (any, error) {
 		return nil, fmt.Errorf("%s:%s is no call of a fix", c.Service, c.Operation)
 	}
 	out := m.Func.Call([]reflect.Value{reflect.ValueOf(client), reflect.ValueOf(ctx), reflect.ValueOf(c.Input)})
-	if err, _ := out[1].Interface().(error); err != nil {
+	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 		return nil, err
 	}
 	return out[0].Interface(), nil

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -111,7 +112,7 @@ func (c Call) before(ctx context.Context, cfg aws.Config) (Before, error) {
 		// at least. The longest loses nothing.
 		return Before{undo: always(Call{"kms", "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionInput{KeyId: in.KeyId, PendingWindowInDays: aws.Int32(30)}})}, nil
 	}
-	return Before{}, fmt.Errorf("nobody knows how to undo it")
+	return Before{}, errors.New("nobody knows how to undo it")
 }
 
 // beforeInline is the inline policy in whose place another goes.
