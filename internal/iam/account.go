@@ -86,14 +86,13 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		"GroupPolicySizeQuota": int32(groupKind.inlineQuota), "RolePolicySizeQuota": int32(roleKind.inlineQuota),
 		"AssumeRolePolicySizeQuota": policy.MaxTrust, "AttachedPoliciesPerUserQuota": attachMax, "AttachedPoliciesPerGroupQuota": attachMax,
 		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
-		"SigningCertificatesPerUserQuota": 2, "ServerCertificatesQuota": 20, "GlobalEndpointTokenVersion": 1,
+		"SigningCertificatesPerUserQuota": certificatesMax, "ServerCertificatesQuota": serverCertificatesMax, "GlobalEndpointTokenVersion": 1,
 		// What this account has none of.
-		"ServerCertificates": 0, "AccountMFAEnabled": 0,
-		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
+		"AccountMFAEnabled": 0, "AccountPasswordPresent": 0,
 		// What is counted below.
-		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
+		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "AccountSigningCertificatesPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
 	}
-	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile"} {
+	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile", "ServerCertificates": "iam.servercertificate"} {
 		n, err := count(c, rows)
 		if err != nil {
 			return nil, err
@@ -129,6 +128,13 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 	}
 	if len(held) > 0 {
 		m["AccountAccessKeysPresent"] = 1
+	}
+	certificates, err := certificatesOf(c, c.Account)
+	if err != nil {
+		return nil, err
+	}
+	if len(certificates) > 0 {
+		m["AccountSigningCertificatesPresent"] = 1
 	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: m}, nil
 }

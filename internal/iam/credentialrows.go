@@ -152,7 +152,18 @@ func credentialColumns(c *api.Call, row []string, owner string) ([]string, error
 			row = append(row, reportTimeOf(use.At), use.Region, use.Service)
 		}
 	}
-	return append(row, "false", notApplicable, "false", notApplicable), nil
+	certificates, err := certificatesOf(c, owner)
+	if err != nil {
+		return nil, err
+	}
+	for i := range certificatesMax {
+		if i >= len(certificates) {
+			row = append(row, "false", notApplicable)
+			continue
+		}
+		row = append(row, strconv.FormatBool(!certificates[i].Inactive), reportTimeOf(certificates[i].Uploaded))
+	}
+	return row, nil
 }
 
 func reportTimeOf(t time.Time) string {

@@ -17,6 +17,10 @@ const (
 	policyPrefix  = "ANPA"
 	profilePrefix = "AIPA"
 	keyPrefix     = "AKIA"
+
+	sshKeyPrefix            = "APKA"
+	serverCertificatePrefix = "ASCA"
+	credentialPrefix        = "ACCA"
 )
 
 // newID returns a prefix and 17 random letters and digits.
@@ -26,9 +30,9 @@ func newID(c *api.Call, prefix string) string {
 	return prefix + base32.StdEncoding.EncodeToString(b[:])[:17]
 }
 
-// newKeyID returns an access key id: AKIA and 16 letters and digits. As in
-// AWS's, the account is in it: 40 bits after the first.
-func newKeyID(c *api.Call) string {
+// newKeyID returns the id of an access key or an SSH key: a prefix and 16 letters
+// and digits. As in AWS's, the account is in it: 40 bits after the first.
+func newKeyID(c *api.Call, prefix string) string {
 	var b [10]byte
 	fill(c.Rand, b[:])
 	account, _ := strconv.ParseUint(c.Account, 10, 64)
@@ -36,7 +40,7 @@ func newKeyID(c *api.Call) string {
 	for i := range 6 {
 		b[i] = byte(head >> (40 - 8*i))
 	}
-	return keyPrefix + base32.StdEncoding.EncodeToString(b[:])
+	return prefix + base32.StdEncoding.EncodeToString(b[:])
 }
 
 // newSecret returns the 40 characters of a secret access key: 240 random bits.

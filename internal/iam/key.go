@@ -132,7 +132,7 @@ func (s *Service) createAccessKey(c *api.Call, in *iam.CreateAccessKeyInput) (*i
 // freeKeyID returns an id that no key has: the random part of one is not long.
 func freeKeyID(c *api.Call) (string, error) {
 	for {
-		id := newKeyID(c)
+		id := newKeyID(c, keyPrefix)
 		if _, err := accessKeys.Get(c.Tx, outside, id); err != nil {
 			return id, ignoreNotFound(err)
 		}

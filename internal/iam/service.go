@@ -65,6 +65,7 @@ func (s *Service) Operations() []api.Operation {
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
 		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(),
 		s.samlOperations(), s.rootAccessOperations(),
+		s.sshKeyOperations(), s.signingCertificateOperations(), s.serverCertificateOperations(), s.serviceCredentialOperations(),
 	)
 }
 

@@ -250,31 +250,8 @@ func (s *Service) deleteUser(c *api.Call, in *iam.DeleteUserInput) (*iam.DeleteU
 	if err != nil {
 		return nil, err
 	}
-	held, err := collect(accessKeys.Find(c.Tx, outside, "owner", u.ID), nil)
-	if err != nil {
+	if err := bare(c, u); err != nil {
 		return nil, err
-	}
-	worn, err := devicesOf(c, u.ID)
-	if err != nil {
-		return nil, err
-	}
-	_, err = loginProfiles.Get(c.Tx, c.Global(), u.ID)
-	if err := ignoreNotFound(err); err != nil {
-		return nil, err
-	}
-	switch {
-	case len(held) > 0:
-		return nil, inUse("Cannot delete entity, must delete access keys first.")
-	case err == nil:
-		return nil, inUse("Cannot delete entity, must delete login profile first.")
-	case len(worn) > 0:
-		return nil, inUse("Cannot delete entity, must delete MFA device first.")
-	case len(u.Attached) > 0:
-		return nil, inUse("Cannot delete entity, must detach all policies first.")
-	case len(u.Inline) > 0:
-		return nil, inUse("Cannot delete entity, must delete policies first.")
-	case len(u.Groups) > 0:
-		return nil, inUse("Cannot delete entity, must remove users from group first.")
 	}
 	if err := principals.Delete(c.Tx, outside, u.ID); err != nil {
 		return nil, err
@@ -283,6 +260,56 @@ func (s *Service) deleteUser(c *api.Call, in *iam.DeleteUserInput) (*iam.DeleteU
 		return nil, err
 	}
 	return &iam.DeleteUserOutput{}, users.Delete(c.Tx, c.Global(), rowID(u.Name))
+}
+
+// bare refuses a user that still has something (IAM API reference, "DeleteUser").
+func bare(c *api.Call, u user) error {
+	held, err := keysOf(c.Tx, u.ID)
+	if err != nil {
+		return err
+	}
+	worn, err := devicesOf(c, u.ID)
+	if err != nil {
+		return err
+	}
+	signing, err := certificatesOf(c, u.ID)
+	if err != nil {
+		return err
+	}
+	ssh, err := sshKeysOf(c, u.ID)
+	if err != nil {
+		return err
+	}
+	special, err := credentialsOf(c, u.ID)
+	if err != nil {
+		return err
+	}
+	_, err = loginProfiles.Get(c.Tx, c.Global(), u.ID)
+	if err := ignoreNotFound(err); err != nil {
+		return err
+	}
+	what := ""
+	switch {
+	case len(held) > 0:
+		what = "must delete access keys first."
+	case err == nil:
+		what = "must delete login profile first."
+	case len(signing) > 0:
+		what = "must delete certificates first."
+	case len(worn) > 0:
+		what = "must delete MFA device first."
+	case len(u.Attached) > 0:
+		what = "must detach all policies first."
+	case len(u.Inline) > 0:
+		what = "must delete policies first."
+	case len(u.Groups) > 0:
+		what = "must remove users from group first."
+	case len(ssh)+len(special) > 0:
+		what = "must remove referenced objects first."
+	default:
+		return nil
+	}
+	return inUse("Cannot delete entity, " + what)
 }
 
 // byName sorts entities as listings give them.
