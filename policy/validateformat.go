@@ -164,7 +164,10 @@ func (v *validator) trustPrincipal(s *Statement) {
 // exist.
 func (p *PrincipalName) InvalidMessage() string {
 	kind := p.Type
-	if kind == ServicePrincipal || kind == FederatedPrincipal {
+	switch kind {
+	case FederatedPrincipal:
+		return "Federated principals must be valid domain names or SAML metadata ARNs"
+	case ServicePrincipal:
 		kind = strings.ToUpper(kind)
 	}
 	return fmt.Sprintf("Invalid principal in policy: %q:%q", kind, p.Name)

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"errors"
+	"iter"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
@@ -24,6 +25,7 @@ func (s *Service) accountOperations() []api.Operation {
 		read("ListAccountAliases", everywhere, s.listAccountAliases),
 		op("DeleteAccountAlias", everywhere, s.deleteAccountAlias),
 		read("GetAccountSummary", everywhere, s.getAccountSummary),
+		op("SetSecurityTokenServicePreferences", everywhere, s.setTokenPreferences),
 	}
 }
 
@@ -86,11 +88,11 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		"GroupPolicySizeQuota": int32(groupKind.inlineQuota), "RolePolicySizeQuota": int32(roleKind.inlineQuota),
 		"AssumeRolePolicySizeQuota": policy.MaxTrust, "AttachedPoliciesPerUserQuota": attachMax, "AttachedPoliciesPerGroupQuota": attachMax,
 		"AttachedPoliciesPerRoleQuota": attachMax, "AccessKeysPerUserQuota": keysMax, "GroupsPerUserQuota": membershipsMax,
-		"SigningCertificatesPerUserQuota": certificatesMax, "ServerCertificatesQuota": serverCertificatesMax, "GlobalEndpointTokenVersion": 1,
+		"SigningCertificatesPerUserQuota": certificatesMax, "ServerCertificatesQuota": serverCertificatesMax,
 		// What this account has none of.
-		"AccountMFAEnabled": 0, "AccountPasswordPresent": 0,
+		"AccountMFAEnabled": 0,
 		// What is counted below.
-		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "AccountSigningCertificatesPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
+		"Policies": 0, "PolicyVersionsInUse": 0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0, "AccountSigningCertificatesPresent": 0, "MFADevices": 0, "MFADevicesInUse": 0,
 	}
 	for key, rows := range map[string]string{"Users": "iam.user", "Groups": "iam.group", "Roles": "iam.role", "InstanceProfiles": "iam.profile", "ServerCertificates": "iam.servercertificate"} {
 		n, err := count(c, rows)
@@ -106,12 +108,19 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 		}
 		m["Providers"] += int32(n)
 	}
-	for p, err := range policies.All(c.Tx, c.Global()) {
+	for _, err := range policies.All(c.Tx, c.Global()) {
 		if err != nil {
 			return nil, err
 		}
 		m["Policies"]++
-		m["PolicyVersionsInUse"] += int32(len(p.Versions))
+	}
+	used, err := policiesUsed(c)
+	if err != nil {
+		return nil, err
+	}
+	m["PolicyVersionsInUse"] = int32(used)
+	if m["GlobalEndpointTokenVersion"], err = tokenVersion(c); err != nil {
+		return nil, err
 	}
 	for d, err := range devices.All(c.Tx, c.Global()) {
 		if err != nil {
@@ -136,5 +145,43 @@ func (s *Service) getAccountSummary(c *api.Call, _ *iam.GetAccountSummaryInput) 
 	if len(certificates) > 0 {
 		m["AccountSigningCertificatesPresent"] = 1
 	}
+	_, err = loginProfiles.Get(c.Tx, c.Global(), c.Account)
+	if err := ignoreNotFound(err); err != nil {
+		return nil, err
+	}
+	if err == nil {
+		m["AccountPasswordPresent"] = 1
+	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: m}, nil
+}
+
+// policiesUsed is how many managed policies, AWS's too, are attached to anything
+// or are anybody's boundary. Each counts once, as AWS counts the versions in use.
+func policiesUsed(c *api.Call) (int, error) {
+	used := make(map[string]bool)
+	see := func(h holder) {
+		for _, a := range h.Attached {
+			used[a] = true
+		}
+		if h.Boundary != "" {
+			used[h.Boundary] = true
+		}
+	}
+	err := errors.Join(
+		each(users.All(c.Tx, c.Global()), func(u user) { see(u.holder) }),
+		each(groups.All(c.Tx, c.Global()), func(g group) { see(g.holder) }),
+		each(roles.All(c.Tx, c.Global()), func(r role) { see(r.holder) }),
+	)
+	return len(used), err
+}
+
+// each shows every row to a function.
+func each[T any](rows iter.Seq2[T, error], see func(T)) error {
+	for v, err := range rows {
+		if err != nil {
+			return err
+		}
+		see(v)
+	}
+	return nil
 }

@@ -62,17 +62,24 @@ func (s *Service) reportRows(c *api.Call) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// rootRow is the row of the account's root user, who has no password here.
+// rootRow is the row of the account's root user, who has no password here unless
+// one may be made anew.
 func rootRow(c *api.Call) ([]string, error) {
 	created, err := accountCreated(c)
 	if err != nil {
 		return nil, err
 	}
-	row := []string{
-		"<root_account>", "arn:" + c.Partition + ":iam::" + c.Account + ":root", reportTimeOf(created),
-		"false", notApplicable, notApplicable, notSupported, "false",
+	row := []string{"<root_account>", "arn:" + c.Partition + ":iam::" + c.Account + ":root", reportTimeOf(created)}
+	p, err := loginProfiles.Get(c.Tx, c.Global(), c.Account)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		row = append(row, "false", notApplicable, notApplicable, notSupported)
+	case err != nil:
+		return nil, err
+	default:
+		row = append(row, "true", noInformation, reportTimeOf(p.Changed), notSupported)
 	}
-	return credentialColumns(c, row, c.Account)
+	return credentialColumns(c, append(row, "false"), c.Account)
 }
 
 // accountCreated is when the first of what the account has was made.

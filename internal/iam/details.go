@@ -17,7 +17,7 @@ func (s *Service) detailsOperations() []api.Operation {
 }
 
 // detail is one entry of the account's authorization details: the one of its
-// members that is set. Its key puts users before groups, roles and policies.
+// members that is set. Its key puts users before roles, groups and policies, as AWS has them.
 type detail struct {
 	key    string
 	user   *user
@@ -59,22 +59,22 @@ func allDetails(c *api.Call, filter []types.EntityType) ([]detail, error) {
 			all = append(all, detail{key: "0" + rowID(u.Name), user: &u})
 		}
 	}
-	if wanted(types.EntityTypeGroup) {
-		rows, err := collect(groups.All(c.Tx, c.Global()), nil)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range rows {
-			all = append(all, detail{key: "1" + rowID(g.Name), group: &g})
-		}
-	}
 	if wanted(types.EntityTypeRole) {
 		rows, err := collect(roles.All(c.Tx, c.Global()), nil)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
-			all = append(all, detail{key: "2" + rowID(r.Name), role: &r})
+			all = append(all, detail{key: "1" + rowID(r.Name), role: &r})
+		}
+	}
+	if wanted(types.EntityTypeGroup) {
+		rows, err := collect(groups.All(c.Tx, c.Global()), nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range rows {
+			all = append(all, detail{key: "2" + rowID(g.Name), group: &g})
 		}
 	}
 	rows, err := allPolicies(c, types.PolicyScopeTypeAll, func(l listed) bool {
@@ -134,12 +134,15 @@ func (u *user) detail(c *api.Call) (types.UserDetail, error) {
 	if err != nil {
 		return types.UserDetail{}, err
 	}
+	if len(inline) == 0 {
+		inline = nil // which AWS leaves out of a user, of all things
+	}
 	in, err := groupsOf(c.Tx, c.Global(), *u)
 	return types.UserDetail{
 		Arn: aws.String(arn(c, "user", u.Path, u.Name)), CreateDate: aws.Time(u.Created), UserId: aws.String(u.ID),
 		UserName: aws.String(u.Name), Path: aws.String(u.Path), UserPolicyList: inline,
 		GroupList: convert(in, func(g group) string { return g.Name }), AttachedManagedPolicies: convert(u.Attached, describeAttached),
-		PermissionsBoundary: describeBoundary(u.Boundary), Tags: u.Tags.describe(),
+		PermissionsBoundary: describeBoundary(u.Boundary), Tags: u.Tags.describeAll(),
 	}, err
 }
 
@@ -160,7 +163,7 @@ func (r *role) detail(c *api.Call) (types.RoleDetail, error) {
 		Arn: d.Arn, CreateDate: d.CreateDate, RoleId: d.RoleId, RoleName: d.RoleName, Path: d.Path,
 		AssumeRolePolicyDocument: d.AssumeRolePolicyDocument, RolePolicyList: inline, RoleLastUsed: d.RoleLastUsed,
 		AttachedManagedPolicies: convert(r.Attached, describeAttached), PermissionsBoundary: d.PermissionsBoundary,
-		Tags: d.Tags, InstanceProfileList: []types.InstanceProfile{},
+		Tags: r.Tags.describeAll(), InstanceProfileList: []types.InstanceProfile{},
 	}
 	for _, p := range in {
 		described, err := p.describe(c)
@@ -172,15 +175,13 @@ func (r *role) detail(c *api.Call) (types.RoleDetail, error) {
 	return out, nil
 }
 
+// detail is the policy without its description, which AWS leaves out here.
 func (l *listed) detail(c *api.Call) (types.ManagedPolicyDetail, error) {
 	d := l.describe(l.usage)
 	out := types.ManagedPolicyDetail{
 		Arn: d.Arn, PolicyName: d.PolicyName, PolicyId: d.PolicyId, Path: d.Path, DefaultVersionId: d.DefaultVersionId,
 		CreateDate: d.CreateDate, UpdateDate: d.UpdateDate, IsAttachable: d.IsAttachable,
 		AttachmentCount: d.AttachmentCount, PermissionsBoundaryUsageCount: d.PermissionsBoundaryUsageCount,
-	}
-	if l.Description != "" {
-		out.Description = aws.String(l.Description)
 	}
 	for _, v := range l.Versions {
 		text, err := l.document(c, v.Number)

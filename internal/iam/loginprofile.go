@@ -13,10 +13,12 @@ import (
 )
 
 // loginProfile is a user's password for the console, which is not here: it can
-// be set, changed and asked about. A row's id is the user's unique id.
+// be set, changed and asked about. A row's id is the user's unique id, or the
+// account's for the root user, whose password can be made anew from outside: see
+// rootLogin.
 type loginProfile struct {
 	Created, Changed time.Time
-	Password         []byte // hashed and sealed
+	Password         []byte `json:",omitempty"` // hashed and sealed; the root user's is not set here
 	// Past are the passwords before, the latest first.
 	Past          [][]byte `json:",omitempty"`
 	ResetRequired bool     `json:",omitempty"`
@@ -37,6 +39,12 @@ func (s *Service) loginOperations() []api.Operation {
 	}
 }
 
+// rootLogin reports whether an operation is about the root user's login profile:
+// a privileged session on a member account names no user. Creating the profile
+// lets the root user's password be made anew, by mail (IAM guide, "Perform a
+// privileged task on an AWS Organizations member account").
+func rootLogin(c *api.Call, given *string) bool { return given == nil && c.Caller.AssumedRoot }
+
 // userWithLogin is the user that was named, or the calling one. The root user's
 // password is changed by nobody but itself, and not through here.
 func userWithLogin(c *api.Call, given *string) (user, error) {
@@ -51,8 +59,16 @@ func userWithLogin(c *api.Call, given *string) (user, error) {
 }
 
 // getLoginProfile reads a user and its login profile.
-func getLoginProfile(c *api.Call, name string) (user, loginProfile, error) {
-	u, err := userWithLogin(c, &name)
+func getLoginProfile(c *api.Call, given *string) (user, loginProfile, error) {
+	if rootLogin(c, given) {
+		p, err := loginProfiles.Get(c.Tx, c.Global(), c.Account)
+		if errors.Is(err, store.ErrNotFound) {
+			// The name of the root user in it rests on no source.
+			err = notFound("Login Profile for User %s cannot be found.", c.Account)
+		}
+		return user{holder: holder{ID: c.Account}}, p, err
+	}
+	u, err := userWithLogin(c, given)
 	if err != nil {
 		return u, loginProfile{}, err
 	}
@@ -63,11 +79,36 @@ func getLoginProfile(c *api.Call, name string) (user, loginProfile, error) {
 	return u, p, err
 }
 
+// describe is the SDK's form. The root user has no name in it.
 func (p loginProfile) describe(u user) *types.LoginProfile {
-	return &types.LoginProfile{UserName: aws.String(u.Name), CreateDate: aws.Time(p.Created), PasswordResetRequired: p.ResetRequired}
+	out := &types.LoginProfile{CreateDate: aws.Time(p.Created), PasswordResetRequired: p.ResetRequired}
+	if u.Name != "" {
+		out.UserName = aws.String(u.Name)
+	}
+	return out
+}
+
+// createRootLogin takes neither a name nor a password.
+func createRootLogin(c *api.Call, in *iam.CreateLoginProfileInput) (*iam.CreateLoginProfileOutput, error) {
+	if in.Password != nil {
+		// The message rests on no source.
+		return nil, invalid("Password cannot be specified for the root user.")
+	}
+	_, err := loginProfiles.Get(c.Tx, c.Global(), c.Account)
+	if err == nil {
+		return nil, exists("Login Profile for User %s already exists.", c.Account)
+	}
+	if err := ignoreNotFound(err); err != nil {
+		return nil, err
+	}
+	p := loginProfile{Created: c.Now, Changed: c.Now}
+	return &iam.CreateLoginProfileOutput{LoginProfile: p.describe(user{})}, loginProfiles.Put(c.Tx, c.Global(), c.Account, p)
 }
 
 func (s *Service) createLoginProfile(c *api.Call, in *iam.CreateLoginProfileInput) (*iam.CreateLoginProfileOutput, error) {
+	if rootLogin(c, in.UserName) {
+		return createRootLogin(c, in)
+	}
 	u, err := userWithLogin(c, in.UserName)
 	if err != nil {
 		return nil, err
@@ -94,11 +135,7 @@ func (s *Service) createLoginProfile(c *api.Call, in *iam.CreateLoginProfileInpu
 }
 
 func (s *Service) getLoginProfile(c *api.Call, in *iam.GetLoginProfileInput) (*iam.GetLoginProfileOutput, error) {
-	name, err := userOrSelf(c, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	u, p, err := getLoginProfile(c, name)
+	u, p, err := getLoginProfile(c, in.UserName)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +146,7 @@ func (s *Service) getLoginProfile(c *api.Call, in *iam.GetLoginProfileInput) (*i
 // before are for users to avoid, not for administrators (IAM guide, "Setting an
 // account password policy for IAM users", on what prevents reuse).
 func (s *Service) updateLoginProfile(c *api.Call, in *iam.UpdateLoginProfileInput) (*iam.UpdateLoginProfileOutput, error) {
-	u, p, err := getLoginProfile(c, value(in.UserName))
+	u, p, err := getLoginProfile(c, in.UserName)
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +167,7 @@ func (s *Service) updateLoginProfile(c *api.Call, in *iam.UpdateLoginProfileInpu
 }
 
 func (s *Service) deleteLoginProfile(c *api.Call, in *iam.DeleteLoginProfileInput) (*iam.DeleteLoginProfileOutput, error) {
-	name, err := userOrSelf(c, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	u, _, err := getLoginProfile(c, name)
+	u, _, err := getLoginProfile(c, in.UserName)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/keyturn/keyturn/internal/store"
 )
@@ -162,5 +164,35 @@ func TestPasswordsOfTwoUsersDiffer(t *testing.T) {
 	})
 	if len(seen) != 2 {
 		t.Errorf("%d different rows for two users", len(seen))
+	}
+}
+
+// TestRootLogin: a privileged session lets the root user's password be made anew,
+// and naming a user or a password is not for it.
+func TestRootLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.person()
+	session := rootCaller(account)
+	session.AssumedRoot, session.IssuedAt = true, start
+	w.fails("CreateLoginProfile", &awsiam.CreateLoginProfileInput{}, "ValidationError", "Must specify userName when calling with non-User credentials")
+	w.failsAs(session, "GetLoginProfile", &awsiam.GetLoginProfileInput{}, "NoSuchEntity", "Login Profile for User 123456789012 cannot be found.")
+	w.failsAs(session, "CreateLoginProfile", &awsiam.CreateLoginProfileInput{Password: aws.String(goodPassword)}, "ValidationError", "Password cannot be specified for the root user.")
+	made := mustAs[awsiam.CreateLoginProfileOutput](w, session, "CreateLoginProfile", &awsiam.CreateLoginProfileInput{}).LoginProfile
+	if made.UserName != nil || made.PasswordResetRequired || made.CreateDate == nil {
+		t.Errorf("created %+v", made)
+	}
+	w.failsAs(session, "CreateLoginProfile", &awsiam.CreateLoginProfileInput{}, "EntityAlreadyExists", "Login Profile for User 123456789012 already exists.")
+	if m := must[awsiam.GetAccountSummaryOutput](w, "GetAccountSummary", &awsiam.GetAccountSummaryInput{}).SummaryMap; m["AccountPasswordPresent"] != 1 {
+		t.Errorf("the root user has %d passwords", m["AccountPasswordPresent"])
+	}
+	w.generate(types.ReportStateTypeStarted)
+	w.runTasks()
+	if row := w.report()["<root_account>"]; row["password_enabled"] != "true" || row["password_last_used"] != "no_information" || row["password_last_changed"] != made.CreateDate.Format(time.RFC3339) || row["password_next_rotation"] != "not_supported" {
+		t.Errorf("the report's row: %v", row)
+	}
+	mustAs[awsiam.DeleteLoginProfileOutput](w, session, "DeleteLoginProfile", &awsiam.DeleteLoginProfileInput{})
+	if m := must[awsiam.GetAccountSummaryOutput](w, "GetAccountSummary", &awsiam.GetAccountSummaryInput{}).SummaryMap; m["AccountPasswordPresent"] != 0 {
+		t.Error("the root user still has a password")
 	}
 }

@@ -144,11 +144,7 @@ func changePasswordTarget(c *api.Call, in *iam.ChangePasswordInput) (target, err
 // changePassword takes the old password for the caller's word. The message about
 // a wrong one rests on no source; that it is a denial was seen at AWS.
 func (s *Service) changePassword(c *api.Call, in *iam.ChangePasswordInput) (*iam.ChangePasswordOutput, error) {
-	name, err := userOrSelf(c, nil)
-	if err != nil {
-		return nil, err
-	}
-	u, p, err := getLoginProfile(c, name)
+	u, p, err := getLoginProfile(c, nil)
 	if err != nil {
 		return nil, err
 	}

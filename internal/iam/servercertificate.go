@@ -196,7 +196,7 @@ func describeServerCertificate(c *api.Call, in *iam.GetServerCertificateInput) (
 	}
 	out := &types.ServerCertificate{
 		CertificateBody: aws.String(v.Body), ServerCertificateMetadata: v.describe(c),
-		Tags: convert(v.Tags, func(t tag) types.Tag { return types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)} }),
+		Tags: v.Tags.describeAll(),
 	}
 	if v.Chain != "" {
 		out.CertificateChain = aws.String(v.Chain)

@@ -84,6 +84,14 @@ func (t tags) describe() []types.Tag {
 	})
 }
 
+// describeAll is describe, for answers that have the element without any tags too.
+func (t tags) describeAll() []types.Tag {
+	if len(t) == 0 {
+		return []types.Tag{}
+	}
+	return t.describe()
+}
+
 // asMap is the form that principals have them in.
 func (t tags) asMap() map[string]string {
 	if len(t) == 0 {

@@ -288,7 +288,7 @@ func bare(c *api.Call, u user) error {
 	if err := ignoreNotFound(err); err != nil {
 		return err
 	}
-	what := ""
+	var what string
 	switch {
 	case len(held) > 0:
 		what = "must delete access keys first."
