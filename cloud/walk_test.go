@@ -150,6 +150,8 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"InternetGatewayId": "igw-0123456789abcdef0", "VpcEndpointId": "vpce-0123456789abcdef0", "VpcEndpointIds": "vpce-0123456789abcdef0",
 		"RouteTableIds": "rtb-0123456789abcdef0", "SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0", "AssociationId": "rtbassoc-0123456789abcdef0",
 		"NetworkInterfaceId": "eni-0123456789abcdef0", "AllocationId": "eipalloc-0123456789abcdef0",
+		"NetworkAclId": "acl-0123456789abcdef0", "DhcpOptionsId": "dopt-0123456789abcdef0", "NatGatewayId": "nat-0123456789abcdef0",
+		"VpcPeeringConnectionId": "pcx-0123456789abcdef0", "PrefixListId": "pl-0123456789abcdef0",
 		"AccountId": "210987654321", "PolicyId": "p-examplepolicy", "RootId": "r-exam", "OrganizationalUnitId": "ou-exam-exampleouid",
 		"ParentId": "r-exam", "ChildId": "210987654321", "TargetId": "210987654321", "SourceParentId": "r-exam",
 		"DestinationParentId": "ou-exam-exampleouid", "ResourceId": "p-examplepolicy", "ServicePrincipal": "guardduty.amazonaws.com",

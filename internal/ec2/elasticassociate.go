@@ -119,7 +119,7 @@ func (s *Service) addressTarget(c *api.Call, in *ec2.AssociateAddressInput) (net
 			err = invalidCombination("The network interface '%s' is not attached to the instance '%s'.", n.ID, *in.InstanceId)
 		}
 		if err == nil && n.managed() {
-			err = notPermitted("You do not have permission to access the specified resource.")
+			err = api.Error("AuthFailure", "You do not have permission to access the specified resource.")
 		}
 		return n, err
 	}
@@ -207,7 +207,7 @@ func (s *Service) disassociateAddress(c *api.Call, in *ec2.DisassociateAddressIn
 		return nil, err
 	}
 	if n.managed() {
-		return nil, notPermitted("You do not have permission to access the specified resource.")
+		return nil, api.Error("AuthFailure", "You do not have permission to access the specified resource.")
 	}
 	return &ec2.DisassociateAddressOutput{}, dissociateElastic(c, a.Allocation)
 }

@@ -126,3 +126,19 @@ func (s *Service) describeManagedPrefixLists(c *api.Call, in *ec2.DescribeManage
 	}
 	return out, nil
 }
+
+// isServicePrefixList reports whether a list is one of AWS's own.
+func isServicePrefixList(c *api.Call, id string) bool {
+	return slices.ContainsFunc(servicePrefixLists(c.Region), func(l servicePrefixList) bool { return l.ID == id })
+}
+
+// prefixListOf checks that a request may name a list.
+func prefixListOf(c *api.Call, id string) (string, error) {
+	if err := prefixListKind.check(id); err != nil {
+		return "", err
+	}
+	if !isServicePrefixList(c, id) {
+		return "", prefixListKind.notFound(id)
+	}
+	return id, nil
+}

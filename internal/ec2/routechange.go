@@ -1,7 +1,6 @@
 package ec2
 
 import (
-	"net/netip"
 	"reflect"
 	"slices"
 
@@ -127,7 +126,7 @@ func (s *Service) createRouteTable(c *api.Call, in *ec2.CreateRouteTableInput) (
 	if there >= maxRouteTables {
 		return nil, api.Error("RouteTableLimitExceeded", "The maximum number of route tables has been reached.")
 	}
-	r := routeTable{ID: c.NewID("rtb-"), VPC: v.ID, CIDR: v.CIDR}
+	r := routeTable{ID: c.NewID("rtb-"), VPC: v.ID}
 	if err := r.put(c); err != nil {
 		return nil, err
 	}
@@ -152,17 +151,12 @@ func (s *Service) deleteRouteTable(c *api.Call, in *ec2.DeleteRouteTableInput) (
 	return &ec2.DeleteRouteTableOutput{}, deleteRow(c, routeTables, types.ResourceTypeRouteTable, r.ID)
 }
 
-// wayRequest is what CreateRoute and ReplaceRoute have in common.
-type wayRequest struct {
-	cidr, gateway, instance, networkInterface *string
-}
-
 // refuseUnbuiltRoute refuses the members of a route's request that name what is
 // not here. in is the request of CreateRoute or ReplaceRoute, which share them.
 func refuseUnbuiltRoute(in any) error {
 	for _, name := range []string{
-		"CarrierGatewayId", "CoreNetworkArn", "DestinationIpv6CidrBlock", "DestinationPrefixListId",
-		"EgressOnlyInternetGatewayId", "LocalGatewayId", "NatGatewayId", "TransitGatewayId", "VpcEndpointId", "VpcPeeringConnectionId",
+		"CarrierGatewayId", "CoreNetworkArn", "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "LocalGatewayId",
+		"TransitGatewayId", "VpcEndpointId",
 	} {
 		if !reflect.ValueOf(in).Elem().FieldByName(name).IsZero() {
 			return notBuilt(name)
@@ -171,71 +165,8 @@ func refuseUnbuiltRoute(in any) error {
 	return nil
 }
 
-// way makes the route that a request describes.
-func (q wayRequest) way(c *api.Call, r routeTable) (route, error) {
-	cidr, err := destination(q.cidr)
-	if err != nil {
-		return route{}, err
-	}
-	w := route{CIDR: cidr}
-	switch {
-	case q.gateway != nil:
-		g, err := gateways.get(c, *q.gateway)
-		if errorCode(err) != "" {
-			return w, api.Error("InvalidGatewayID.NotFound", "The gateway ID '"+*q.gateway+"' does not exist")
-		}
-		if err != nil {
-			return w, err
-		}
-		if g.VPC != r.VPC {
-			return w, invalidValue("route table %s and network gateway %s belong to different networks", r.ID, g.ID)
-		}
-		w.Gateway = g.ID
-		return w, nil
-	case q.networkInterface != nil:
-		n, err := interfaces.get(c, *q.networkInterface)
-		if err == nil && n.VPC != r.VPC {
-			err = invalidValue("route table %s and interface %s belong to different networks", r.ID, n.ID)
-		}
-		w.Interface, w.Instance = n.ID, n.Instance
-		return w, err
-	case q.instance != nil:
-		return w.throughInstance(c, r, *q.instance)
-	}
-	return w, missingParameter("gatewayId")
-}
-
-func (w route) throughInstance(c *api.Call, r routeTable, id string) (route, error) {
-	all, err := interfacesOf(c, id)
-	if err != nil {
-		return w, err
-	}
-	switch {
-	case len(all) == 0:
-		return w, api.Error("InvalidInstanceID.NotFound", "The instance ID '"+id+"' does not exist")
-	case len(all) > 1:
-		return w, severalInterfaces(id)
-	case all[0].VPC != r.VPC:
-		return w, invalidValue("route table %s and interface %s belong to different networks", r.ID, all[0].ID)
-	}
-	w.Interface, w.Instance = all[0].ID, id
-	return w, nil
-}
-
-// destination reads the block that a route is for. Host bits are dropped.
-func destination(text *string) (string, error) {
-	if text == nil {
-		return "", missingParameter("destinationCidrBlock")
-	}
-	p, err := netip.ParsePrefix(*text)
-	if err != nil || !p.Addr().Is4() {
-		return "", invalidValue("Value (%s) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block.", *text)
-	}
-	return p.Masked().String(), nil
-}
-
-func (r routeTable) index(cidr string) int {
-	return slices.IndexFunc(r.Routes, func(w route) bool { return w.CIDR == cidr })
+func (r routeTable) index(destination string) int {
+	return slices.IndexFunc(r.Routes, func(w route) bool { return w.destination() == destination })
 }
 
 func (s *Service) createRoute(c *api.Call, in *ec2.CreateRouteInput) (*ec2.CreateRouteOutput, error) {
@@ -246,12 +177,19 @@ func (s *Service) createRoute(c *api.Call, in *ec2.CreateRouteInput) (*ec2.Creat
 	if err := refuseUnbuiltRoute(in); err != nil {
 		return nil, err
 	}
-	w, err := wayRequest{in.DestinationCidrBlock, in.GatewayId, in.InstanceId, in.NetworkInterfaceId}.way(c, r)
+	w, err := wayRequest{
+		cidr: in.DestinationCidrBlock, prefixList: in.DestinationPrefixListId, gateway: in.GatewayId, instance: in.InstanceId,
+		networkInterface: in.NetworkInterfaceId, nat: in.NatGatewayId, pcx: in.VpcPeeringConnectionId,
+	}.way(c, r)
 	if err != nil {
 		return nil, err
 	}
-	if w.CIDR == r.CIDR || r.index(w.CIDR) >= 0 {
-		return nil, api.Error("RouteAlreadyExists", "The route identified by "+w.CIDR+" already exists.")
+	locals, err := r.locals(c)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(locals, w.CIDR) || r.index(w.destination()) >= 0 {
+		return nil, api.Error("RouteAlreadyExists", "The route identified by "+w.destination()+" already exists.")
 	}
 	r.Routes = append(r.Routes, w)
 	return &ec2.CreateRouteOutput{Return: aws.Bool(true)}, r.put(c)
@@ -265,23 +203,33 @@ func (s *Service) replaceRoute(c *api.Call, in *ec2.ReplaceRouteInput) (*ec2.Rep
 	if err := refuseUnbuiltRoute(in); err != nil {
 		return nil, err
 	}
-	w, err := wayRequest{in.DestinationCidrBlock, in.GatewayId, in.InstanceId, in.NetworkInterfaceId}.way(c, r)
+	w, err := wayRequest{
+		cidr: in.DestinationCidrBlock, prefixList: in.DestinationPrefixListId, gateway: in.GatewayId, instance: in.InstanceId,
+		networkInterface: in.NetworkInterfaceId, nat: in.NatGatewayId, pcx: in.VpcPeeringConnectionId,
+	}.way(c, r)
 	if err != nil {
 		return nil, err
 	}
-	i := r.index(w.CIDR)
+	i := r.index(w.destination())
 	if i < 0 {
-		return nil, noRoute(r, w.CIDR)
+		return nil, noRoute(c, r, w)
 	}
 	r.Routes[i] = w
 	return &ec2.ReplaceRouteOutput{}, r.put(c)
 }
 
-func noRoute(r routeTable, cidr string) error {
-	if cidr == r.CIDR {
-		return invalidValue("cannot remove local route %s in route table %s", cidr, r.ID)
+func noRoute(c *api.Call, r routeTable, w route) error {
+	if w.PrefixList != "" {
+		return api.Error("InvalidRoute.NotFound", "no route with destination-prefix-list-id "+w.PrefixList+" in route table "+r.ID)
 	}
-	return api.Error("InvalidRoute.NotFound", "no route with destination-cidr-block "+cidr+" in route table "+r.ID)
+	locals, err := r.locals(c)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(locals, w.CIDR) {
+		return invalidValue("cannot remove local route %s in route table %s", w.CIDR, r.ID)
+	}
+	return api.Error("InvalidRoute.NotFound", "no route with destination-cidr-block "+w.CIDR+" in route table "+r.ID)
 }
 
 func (s *Service) deleteRoute(c *api.Call, in *ec2.DeleteRouteInput) (*ec2.DeleteRouteOutput, error) {
@@ -289,18 +237,17 @@ func (s *Service) deleteRoute(c *api.Call, in *ec2.DeleteRouteInput) (*ec2.Delet
 	if err != nil {
 		return nil, err
 	}
-	if in.DestinationPrefixListId != nil {
-		// Only gateway endpoints route to prefix lists, and they take their routes
-		// away themselves.
-		return nil, invalidValue("cannot remove VPC endpoint route %s in route table %s", *in.DestinationPrefixListId, r.ID)
-	}
-	cidr, err := destination(in.DestinationCidrBlock)
+	w, err := wayRequest{cidr: in.DestinationCidrBlock, prefixList: in.DestinationPrefixListId}.to(c)
 	if err != nil {
 		return nil, err
 	}
-	i := r.index(cidr)
+	i := r.index(w.destination())
+	if i < 0 && isServicePrefixList(c, w.PrefixList) {
+		// A gateway endpoint's, which takes its routes away itself.
+		return nil, invalidValue("cannot remove VPC endpoint route %s in route table %s", w.PrefixList, r.ID)
+	}
 	if i < 0 {
-		return nil, noRoute(r, cidr)
+		return nil, noRoute(c, r, w)
 	}
 	r.Routes = slices.Delete(r.Routes, i, i+1)
 	return &ec2.DeleteRouteOutput{}, r.put(c)

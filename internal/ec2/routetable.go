@@ -15,15 +15,8 @@ import (
 // local, the others go by the routes that people made.
 type routeTable struct {
 	ID, VPC      string
-	CIDR         string // the VPC's own
 	Routes       []route
 	Associations []association
-}
-
-// route is one that somebody made; exactly one target is set.
-type route struct {
-	CIDR                         string
-	Gateway, Interface, Instance string
 }
 
 // association binds the table to a subnet, or to the VPC as its main table.
@@ -61,13 +54,11 @@ var routeTables = listing[routeTable]{
 		"route.origin": func(r routeTable) []string {
 			return append(some("CreateRouteTable"), r.ways(func(route) string { return "CreateRoute" })...)
 		},
-		"route.destination-cidr-block": func(r routeTable) []string {
-			return append(some(r.CIDR), r.ways(func(w route) string { return w.CIDR })...)
-		},
-		"vpc-id": func(r routeTable) []string { return some(r.VPC) },
-	}.without("association.gateway-id", "route.destination-ipv6-cidr-block",
-		"route.destination-prefix-list-id", "route.egress-only-internet-gateway-id",
-		"route.nat-gateway-id", "route.transit-gateway-id", "route.vpc-peering-connection-id"),
+		"route.destination-prefix-list-id": func(r routeTable) []string { return r.ways(func(w route) string { return w.PrefixList }) },
+		"route.nat-gateway-id":             func(r routeTable) []string { return r.ways(func(w route) string { return w.NAT }) },
+		"route.vpc-peering-connection-id":  func(r routeTable) []string { return r.ways(func(w route) string { return w.Peering }) },
+		"vpc-id":                           func(r routeTable) []string { return some(r.VPC) },
+	}.without("association.gateway-id", "route.destination-ipv6-cidr-block", "route.egress-only-internet-gateway-id", "route.transit-gateway-id"),
 }
 
 // each are the values of a filter on associations.
@@ -103,7 +94,7 @@ func (r routeTable) dissociate(gone func(association) bool) routeTable {
 
 func putMainRouteTable(c *api.Call, v vpc, id partID, routes ...route) error {
 	return routeTable{
-		ID: id("rtb-", ""), VPC: v.ID, CIDR: v.CIDR, Routes: routes, Associations: []association{{ID: id("rtbassoc-", "")}},
+		ID: id("rtb-", ""), VPC: v.ID, Routes: routes, Associations: []association{{ID: id("rtbassoc-", "")}},
 	}.put(c)
 }
 
@@ -145,30 +136,26 @@ func associated(c *api.Call, id string) (routeTable, association, error) {
 	return routeTable{}, association{}, api.Error("InvalidAssociationID.NotFound", "The association ID '"+id+"' does not exist")
 }
 
-// state tells whether a route leads anywhere: one to what is gone is a black
-// hole (VPC guide, "Route tables").
-func (w route) state(c *api.Call, vpcID string) (types.RouteState, error) {
-	if w.Gateway == "" {
-		n, err := interfaces.get(c, w.Interface)
-		if errorCode(err) != "" || err == nil && n.Instance != w.Instance {
-			return types.RouteStateBlackhole, nil
-		}
-		return types.RouteStateActive, err
-	}
-	g, err := gateways.get(c, w.Gateway)
-	if errorCode(err) != "" || err == nil && g.VPC != vpcID {
-		return types.RouteStateBlackhole, nil
-	}
-	return types.RouteStateActive, err
+// locals are the blocks of the table's VPC, to which it always has routes.
+func (r routeTable) locals(c *api.Call) ([]string, error) {
+	v, err := vpcs.get(c, r.VPC)
+	return v.cidrs(), err
 }
 
 func (r routeTable) describe(c *api.Call, tags map[string]string) (types.RouteTable, error) {
 	d := types.RouteTable{
 		RouteTableId: aws.String(r.ID), VpcId: aws.String(r.VPC), OwnerId: aws.String(c.Account), Tags: answeredTags(describeTags(tags)),
 		PropagatingVgws: []types.PropagatingVgw{}, Associations: []types.RouteTableAssociation{},
-		Routes: []types.Route{
-			{DestinationCidrBlock: aws.String(r.CIDR), GatewayId: aws.String("local"), Origin: types.RouteOriginCreateRouteTable, State: types.RouteStateActive},
-		},
+		Routes: []types.Route{},
+	}
+	locals, err := r.locals(c)
+	if err != nil {
+		return d, err
+	}
+	for _, cidr := range locals {
+		d.Routes = append(d.Routes, types.Route{
+			DestinationCidrBlock: aws.String(cidr), GatewayId: aws.String("local"), Origin: types.RouteOriginCreateRouteTable, State: types.RouteStateActive,
+		})
 	}
 	for _, a := range r.Associations {
 		shown := types.RouteTableAssociation{
@@ -181,19 +168,9 @@ func (r routeTable) describe(c *api.Call, tags map[string]string) (types.RouteTa
 		d.Associations = append(d.Associations, shown)
 	}
 	for _, w := range r.Routes {
-		state, err := w.state(c, r.VPC)
+		shown, err := w.describe(c, r.VPC)
 		if err != nil {
 			return d, err
-		}
-		shown := types.Route{DestinationCidrBlock: aws.String(w.CIDR), Origin: types.RouteOriginCreateRoute, State: state}
-		if w.Gateway != "" {
-			shown.GatewayId = aws.String(w.Gateway)
-		}
-		if w.Interface != "" {
-			shown.NetworkInterfaceId = aws.String(w.Interface)
-		}
-		if w.Instance != "" {
-			shown.InstanceId, shown.InstanceOwnerId = aws.String(w.Instance), aws.String(c.Account)
 		}
 		d.Routes = append(d.Routes, shown)
 	}
@@ -244,7 +221,15 @@ func (s *Service) describeRouteTables(c *api.Call, in *ec2.DescribeRouteTablesIn
 			return values
 		}
 	}
-	l.filters["route.destination-prefix-list-id"] = byEndpoint(func(e vpcEndpoint) string { return prefixListID(e.Service) })
+	l.filters["route.destination-cidr-block"] = func(r routeTable) []string {
+		locals, err := r.locals(c)
+		if err != nil {
+			return nil
+		}
+		return append(locals, r.ways(func(w route) string { return w.CIDR })...)
+	}
+	toList, byGateway := l.filters["route.destination-prefix-list-id"], byEndpoint(func(e vpcEndpoint) string { return prefixListID(e.Service) })
+	l.filters["route.destination-prefix-list-id"] = func(r routeTable) []string { return slices.Concat(toList(r), byGateway(r)) }
 	throughGateway, throughEndpoint := l.filters["route.gateway-id"], byEndpoint(func(e vpcEndpoint) string { return e.ID })
 	l.filters["route.gateway-id"] = func(r routeTable) []string { return slices.Concat(throughGateway(r), throughEndpoint(r)) }
 	found, next, err := l.find(c, query{in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken})

@@ -64,7 +64,7 @@ func (s *Service) Operations() []api.Operation {
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	tasks := make(map[string]func(*api.Call, json.RawMessage) error)
 	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
-		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(), s.endpointTasks(), s.fleetTasks(),
+		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(), s.endpointTasks(), s.fleetTasks(), s.natTasks(),
 	} {
 		maps.Copy(tasks, some)
 	}

@@ -22,6 +22,10 @@ type subnet struct {
 	Default   bool      // the zone's default subnet
 	PublicIPs bool      // instances get a public address at launch
 	Names     hostnames `json:",omitzero"` // of instances launched here
+	// ACL is its network ACL; empty for the VPC's own. ACLAssociation is the id of
+	// what binds it to the subnet.
+	ACL            string `json:",omitempty"`
+	ACLAssociation string
 }
 
 var subnetTable = store.NewTable("ec2.subnet", store.Index[subnet]{
@@ -67,11 +71,16 @@ var subnets = listing[subnet]{
 
 // putDefaultSubnet makes the zone's default subnet, the i-th /20 of the VPC.
 func putDefaultSubnet(c *api.Call, v vpc, z zone, i int, id partID) error {
-	n := subnet{
+	n := subnetOfDefault(v, z, i, id)
+	return subnetTable.Put(c.Tx, c.Scope(), n.ID, n)
+}
+
+func subnetOfDefault(v vpc, z zone, i int, id partID) subnet {
+	return subnet{
 		ID: id("subnet-", z.Name), VPC: v.ID, Zone: z.Name,
 		CIDR: fmt.Sprintf("172.31.%d.0/20", 16*i), Default: true, PublicIPs: true,
+		ACLAssociation: id("aclassoc-", z.Name),
 	}
-	return subnetTable.Put(c.Tx, c.Scope(), n.ID, n)
 }
 
 // defaultSubnet returns the default subnet of a zone.

@@ -106,7 +106,7 @@ func (s *Service) createSubnet(c *api.Call, in *ec2.CreateSubnetInput) (*ec2.Cre
 	if err != nil {
 		return nil, err
 	}
-	n := subnet{ID: c.NewID("subnet-"), VPC: v.ID, Zone: zone, CIDR: block.String()}
+	n := subnet{ID: c.NewID("subnet-"), VPC: v.ID, Zone: zone, CIDR: block.String(), ACLAssociation: c.NewID("aclassoc-")}
 	if err := subnetTable.Put(c.Tx, c.Scope(), n.ID, n); err != nil {
 		return nil, err
 	}
@@ -119,8 +119,7 @@ func (s *Service) createSubnet(c *api.Call, in *ec2.CreateSubnetInput) (*ec2.Cre
 
 // fits refuses a block that is not the VPC's, or another subnet's.
 func fits(c *api.Call, v vpc, block netip.Prefix) error {
-	whole := netip.MustParsePrefix(v.CIDR)
-	if !whole.Contains(block.Addr()) || block.Bits() < whole.Bits() {
+	if !v.holds(block) {
 		return api.Error("InvalidSubnet.Range", fmt.Sprintf("The CIDR '%s' is invalid.", block))
 	}
 	there := 0
@@ -205,4 +204,49 @@ func (s *Service) modifySubnetAttribute(c *api.Call, in *ec2.ModifySubnetAttribu
 		n.Names.AAAA = aws.ToBool(v.Value)
 	}
 	return &ec2.ModifySubnetAttributeOutput{}, subnetTable.Put(c.Tx, c.Scope(), n.ID, n)
+}
+
+// createDefaultSubnet makes a default subnet where a zone's was deleted: the first
+// /20 of the VPC that is free.
+func (s *Service) createDefaultSubnet(c *api.Call, in *ec2.CreateDefaultSubnetInput) (*ec2.CreateDefaultSubnetOutput, error) {
+	if aws.ToBool(in.Ipv6Native) {
+		return nil, notBuilt("Ipv6Native")
+	}
+	v, exists, err := s.findDefaultVPC(c)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return nil, api.Error("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.")
+	}
+	zone, err := zoneOf(c.Region, in.AvailabilityZone, in.AvailabilityZoneId)
+	if err != nil {
+		return nil, err
+	}
+	if zone == "" {
+		return nil, missingParameter("availabilityZone")
+	}
+	for n, err := range subnetTable.Find(c.Tx, c.Scope(), "zone", zone) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, api.Error("DefaultSubnetAlreadyExistsInAvailabilityZone", fmt.Sprintf("'%s' is already the default subnet in %s.", n.ID, zone))
+	}
+	z, _ := zoneNamed(c.Region, zone)
+	for i := range 16 {
+		n := subnetOfDefault(v, z, i, func(prefix, _ string) string { return c.NewID(prefix) })
+		err := fits(c, v, n.prefix())
+		if errorCode(err) == "InvalidSubnet.Conflict" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := subnetTable.Put(c.Tx, c.Scope(), n.ID, n); err != nil {
+			return nil, err
+		}
+		d, err := n.describe(c, nil)
+		return &ec2.CreateDefaultSubnetOutput{Subnet: &d}, err
+	}
+	return nil, api.Error("InsufficientCidrBlocks", "There are not enough CIDR blocks in the default VPC '"+v.ID+"' for a default subnet.")
 }

@@ -166,6 +166,10 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"vpce-":   types.ResourceTypeVpcEndpoint,
 
 	"eipalloc-": types.ResourceTypeElasticIp,
+	"dopt-":     types.ResourceTypeDhcpOptions,
+	"acl-":      types.ResourceTypeNetworkAcl,
+	"nat-":      types.ResourceTypeNatgateway,
+	"pcx-":      types.ResourceTypeVpcPeeringConnection,
 }
 
 // resourceTypeOf reads an id's type off its prefix.
@@ -219,6 +223,14 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = spotRequests.get(c, id)
 	case types.ResourceTypeLaunchTemplate:
 		_, err = templates.get(c, id)
+	case types.ResourceTypeDhcpOptions:
+		_, err = dhcpSets.get(c, id)
+	case types.ResourceTypeNetworkAcl:
+		_, err = networkACLs.get(c, id)
+	case types.ResourceTypeNatgateway:
+		_, err = natGateways.get(c, id)
+	case types.ResourceTypeVpcPeeringConnection:
+		_, err = getPeering(c, id)
 	case types.ResourceTypeElasticIp:
 		_, err = elasticAddresses.get(c, id)
 	case types.ResourceTypePlacementGroup:

@@ -19,7 +19,8 @@ import (
 type vpc struct {
 	ID          string
 	CIDR        string
-	Association string // id of the CIDR block's association
+	Association string     // id of the CIDR block's association
+	More        []vpcBlock `json:",omitempty"`
 	DHCPOptions string
 	Default     bool
 	Tenancy     types.Tenancy // as asked for; empty is default
@@ -55,23 +56,29 @@ var vpcs = listing[vpc]{
 		"state":           func(vpc) []string { return some("available") },
 		"vpc-id":          func(v vpc) []string { return some(v.ID) },
 
-		"cidr-block-association.cidr-block":     func(v vpc) []string { return some(v.CIDR) },
-		"cidr-block-association.association-id": func(v vpc) []string { return some(v.Association) },
-		"cidr-block-association.state":          func(vpc) []string { return some("associated") },
+		"cidr-block-association.cidr-block": func(v vpc) []string { return v.cidrs() },
+		"cidr-block-association.association-id": func(v vpc) []string {
+			var ids []string
+			for _, b := range v.blocks() {
+				ids = append(ids, b.Association)
+			}
+			return ids
+		},
+		"cidr-block-association.state": func(vpc) []string { return some("associated") },
 	}.without("ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-cidr-block-association.ipv6-pool",
 		"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.state"),
 }
 
 func (v vpc) describe(c *api.Call, tags map[string]string) types.Vpc {
-	return types.Vpc{
+	d := types.Vpc{
 		VpcId: aws.String(v.ID), CidrBlock: aws.String(v.CIDR), DhcpOptionsId: aws.String(v.DHCPOptions),
-		CidrBlockAssociationSet: []types.VpcCidrBlockAssociation{{
-			AssociationId: aws.String(v.Association), CidrBlock: aws.String(v.CIDR),
-			CidrBlockState: &types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated},
-		}},
 		InstanceTenancy: v.tenancy(), IsDefault: aws.Bool(v.Default), OwnerId: aws.String(c.Account),
 		State: types.VpcStateAvailable, Tags: describeTags(tags),
 	}
+	for _, b := range v.blocks() {
+		d.CidrBlockAssociationSet = append(d.CidrBlockAssociationSet, *b.describe(types.VpcCidrBlockStateCodeAssociated))
+	}
+	return d
 }
 
 func (v vpc) tenancy() types.Tenancy {
@@ -132,7 +139,14 @@ func defaultID(c *api.Call, prefix, part string) string {
 func (s *Service) createDefaultNetwork(c *api.Call, id partID) (vpc, error) {
 	v := vpc{
 		ID: id("vpc-", ""), CIDR: defaultCIDR, Default: true, DNSHostnames: true,
-		Association: id("vpc-cidr-assoc-", ""), DHCPOptions: defaultID(c, "dopt-", ""),
+		Association: id("vpc-cidr-assoc-", ""),
+	}
+	var err error
+	if v.DHCPOptions, err = ensureDHCPOptions(c); err != nil {
+		return vpc{}, err
+	}
+	if err := putDefaultACL(c, v, id); err != nil {
+		return vpc{}, err
 	}
 	if err := vpcTable.Put(c.Tx, c.Scope(), v.ID, v); err != nil {
 		return vpc{}, err
@@ -198,12 +212,14 @@ func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*
 }
 
 func (s *Service) networkOperations() []api.Operation {
-	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), s.interfaceOperations(), s.addressOperations(), []api.Operation{
-		api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
-		api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
-		api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),
-		api.Read("DescribeInternetGateways", anywhere[ec2.DescribeInternetGatewaysInput]("DescribeInternetGateways"), s.describeInternetGateways),
-		api.Read("DescribeRouteTables", anywhere[ec2.DescribeRouteTablesInput]("DescribeRouteTables"), s.describeRouteTables),
-		api.Read("DescribeNetworkInterfaces", anywhere[ec2.DescribeNetworkInterfacesInput]("DescribeNetworkInterfaces"), s.describeNetworkInterfaces),
-	})
+	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), s.interfaceOperations(), s.addressOperations(),
+		s.dhcpOperations(), s.aclOperations(), s.cidrOperations(), s.natOperations(), s.peeringOperations(), []api.Operation{
+			api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
+			api.Op("CreateDefaultSubnet", anywhere[ec2.CreateDefaultSubnetInput]("CreateDefaultSubnet"), s.createDefaultSubnet),
+			api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
+			api.Read("DescribeSubnets", anywhere[ec2.DescribeSubnetsInput]("DescribeSubnets"), s.describeSubnets),
+			api.Read("DescribeInternetGateways", anywhere[ec2.DescribeInternetGatewaysInput]("DescribeInternetGateways"), s.describeInternetGateways),
+			api.Read("DescribeRouteTables", anywhere[ec2.DescribeRouteTablesInput]("DescribeRouteTables"), s.describeRouteTables),
+			api.Read("DescribeNetworkInterfaces", anywhere[ec2.DescribeNetworkInterfacesInput]("DescribeNetworkInterfaces"), s.describeNetworkInterfaces),
+		})
 }

@@ -18,6 +18,11 @@ func (s *Service) vpcChangeOperations() []api.Operation {
 		api.Op("CreateVpc", createVpcNeeds, s.createVpc),
 		api.Op("DeleteVpc", onVPC("DeleteVpc", func(in *ec2.DeleteVpcInput) *string { return in.VpcId }), s.deleteVpc),
 		api.Op("ModifyVpcAttribute", onVPC("ModifyVpcAttribute", func(in *ec2.ModifyVpcAttributeInput) *string { return in.VpcId }), s.modifyVpcAttribute),
+		api.Op("ModifyVpcTenancy", func(c *api.Call, in *ec2.ModifyVpcTenancyInput) ([]api.Need, error) {
+			n, err := vpcNeed(c, "ModifyVpcTenancy", aws.ToString(in.VpcId))
+			setAttributes(&n, true, setting{"InstanceTenancy", string(in.InstanceTenancy)})
+			return []api.Need{n}, err
+		}, s.modifyVpcTenancy),
 		api.Read("DescribeVpcAttribute", onVPC("DescribeVpcAttribute", func(in *ec2.DescribeVpcAttributeInput) *string { return in.VpcId }), s.describeVpcAttribute),
 	}
 }
@@ -125,9 +130,9 @@ func (s *Service) createVpc(c *api.Call, in *ec2.CreateVpcInput) (*ec2.CreateVpc
 	if there >= maxVPCs {
 		return nil, api.Error("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 	}
-	v := vpc{
-		ID: c.NewID("vpc-"), CIDR: block.String(), Association: c.NewID("vpc-cidr-assoc-"),
-		DHCPOptions: defaultID(c, "dopt-", ""), Tenancy: in.InstanceTenancy,
+	v := vpc{ID: c.NewID("vpc-"), CIDR: block.String(), Association: c.NewID("vpc-cidr-assoc-"), Tenancy: in.InstanceTenancy}
+	if v.DHCPOptions, err = ensureDHCPOptions(c); err != nil {
+		return nil, err
 	}
 	if err := vpcTable.Put(c.Tx, c.Scope(), v.ID, v); err != nil {
 		return nil, err
@@ -139,6 +144,9 @@ func (s *Service) createVpc(c *api.Call, in *ec2.CreateVpcInput) (*ec2.CreateVpc
 	if err := putDefaultSecurityGroup(c, v, id); err != nil {
 		return nil, err
 	}
+	if err := putDefaultACL(c, v, id); err != nil {
+		return nil, err
+	}
 	if err := putTags(c, string(types.ResourceTypeVpc), v.ID, tags); err != nil {
 		return nil, err
 	}
@@ -147,8 +155,8 @@ func (s *Service) createVpc(c *api.Call, in *ec2.CreateVpcInput) (*ec2.CreateVpc
 	return &ec2.CreateVpcOutput{Vpc: &d}, nil
 }
 
-// deleteVpc deletes a VPC that nothing but its main route table and its default
-// security group is left of: these go with it (EC2 API reference, "DeleteVpc").
+// deleteVpc deletes a VPC that nothing but its main route table, its default
+// security group and its default network ACL is left of: these go with it (EC2 API reference, "DeleteVpc").
 func (s *Service) deleteVpc(c *api.Call, in *ec2.DeleteVpcInput) (*ec2.DeleteVpcOutput, error) {
 	v, err := s.vpcOrDefault(c, in.VpcId)
 	if err != nil {
@@ -168,11 +176,21 @@ func (s *Service) deleteVpc(c *api.Call, in *ec2.DeleteVpcInput) (*ec2.DeleteVpc
 	if err := deleteRow(c, routeTables, types.ResourceTypeRouteTable, main.ID); err != nil {
 		return nil, err
 	}
+	acl, err := defaultACL(c, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := deleteRow(c, networkACLs, types.ResourceTypeNetworkAcl, acl.ID); err != nil {
+		return nil, err
+	}
 	g, _, err := groupByName(c, v.ID, defaultGroupName)
 	if err != nil {
 		return nil, err
 	}
 	if err := deleteRow(c, groups, types.ResourceTypeSecurityGroup, g.ID); err != nil {
+		return nil, err
+	}
+	if err := endPeerings(c, v.ID); err != nil {
 		return nil, err
 	}
 	if v.Default {
@@ -210,6 +228,11 @@ func vpcInUse(c *api.Call, v vpc) (bool, error) {
 	}
 	for g, err := range groupTable.All(c.Tx, c.Scope()) {
 		if err != nil || g.VPC == v.ID && g.Name != defaultGroupName {
+			return true, err
+		}
+	}
+	for a, err := range aclTable.Find(c.Tx, c.Scope(), "vpc", v.ID) {
+		if err != nil || !a.Default {
 			return true, err
 		}
 	}
@@ -269,4 +292,18 @@ func (s *Service) describeVpcAttribute(c *api.Call, in *ec2.DescribeVpcAttribute
 		return nil, invalidValue("Value (%s) for parameter attribute is invalid. Unknown attribute.", in.Attribute)
 	}
 	return out, nil
+}
+
+// modifyVpcTenancy takes a dedicated VPC back to default: there is no other way
+// (EC2 API reference, "ModifyVpcTenancy").
+func (s *Service) modifyVpcTenancy(c *api.Call, in *ec2.ModifyVpcTenancyInput) (*ec2.ModifyVpcTenancyOutput, error) {
+	v, err := s.vpcOrDefault(c, aws.String(aws.ToString(in.VpcId)))
+	if err != nil {
+		return nil, err
+	}
+	if in.InstanceTenancy != types.VpcTenancyDefault {
+		return nil, invalidValue("Value (%s) for parameter instanceTenancy is invalid. Expected: default.", in.InstanceTenancy)
+	}
+	v.Tenancy = ""
+	return &ec2.ModifyVpcTenancyOutput{ReturnValue: aws.Bool(true)}, vpcTable.Put(c.Tx, c.Scope(), v.ID, v)
 }
