@@ -60,7 +60,8 @@ var besides = map[string][]string{
 	// IAM guide, "Grant a user permissions to pass a role to an AWS service".
 	"iam:AddRoleToInstanceProfile": {"iam:PassRole"},
 	// EC2 guide, "EC2 Fleet prerequisites".
-	"ec2:CreateFleet": {"iam:PassRole"},
+	"ec2:CreateFleet":      {"iam:PassRole"},
+	"ec2:RequestSpotFleet": {"iam:PassRole"}, // "Spot Fleet permissions"
 }
 
 // listings are the actions without a resource type that IAM's denials name a

@@ -57,6 +57,7 @@ func (s *Service) Operations() []api.Operation {
 		s.templateOperations(),
 		s.spotOperations(),
 		s.fleetOperations(),
+		s.spotFleetOperations(),
 	)
 }
 

@@ -3,11 +3,13 @@ package ec2
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/store"
 )
@@ -59,6 +61,8 @@ type fleetWay struct {
 	Weight   float64 // units of one instance
 	Priority *float64
 	MaxPrice string `json:",omitempty"` // for Spot
+	// Tags are what a Spot Fleet gives its instances as the role that it was given.
+	Tags map[string]string `json:",omitempty"`
 	// Failures counts launches that failed one after the other; until Barred
 	// nothing more is tried.
 	Failures int
@@ -211,9 +215,16 @@ func (s *Service) onFleet(do func(*fleetWork) error) func(*api.Call, json.RawMes
 	}
 }
 
-// wakeFleet has a fleet look after itself.
+// wakeFleet has a fleet look after itself. That is its service's work, not the
+// caller's.
 func wakeFleet(c *api.Call, id string, after time.Duration) error {
-	return c.Schedule(fleetTask, id, after, id)
+	of := fleetService.principal
+	if strings.HasPrefix(id, "sfr-") {
+		of = spotFleetService.principal
+	}
+	return c.As(api.Caller{
+		Principal: access.Principal{Type: access.Service, Partition: c.Partition, ServicePrincipal: of}, InvokedBy: of,
+	}).Schedule(fleetTask, id, after, id)
 }
 
 // fleetLost tells an instance's fleet that it has stopped or ended.

@@ -125,6 +125,13 @@ func (w *fleetWork) launch(i int, spot bool, count int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	given, err := w.given()
+	if code := errorCode(err); code != "" || errors.Is(err, store.ErrNotFound) {
+		return 0, w.refused(way, spot, "The role "+aws.ToString(f.SpotFleet.IamFleetRole)+" cannot be assumed. "+errorMessage(err))
+	}
+	if err != nil {
+		return 0, err
+	}
 	in := way.Launch
 	in.MinCount, in.MaxCount = aws.Int32(1), aws.Int32(int32(count))
 	if spot {
@@ -140,7 +147,36 @@ func (w *fleetWork) launch(i int, spot bool, count int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(out.Instances), w.took(out.Instances, i, spot, in)
+	if err := w.took(out.Instances, i, spot, in); err != nil {
+		return 0, err
+	}
+	return len(out.Instances), w.label(given, way, out.Instances)
+}
+
+// given is the call in the name of the role that a Spot Fleet was given; nil for
+// other fleets.
+func (w *fleetWork) given() (*api.Call, error) {
+	if !w.f.isSpotFleet() {
+		return nil, nil
+	}
+	return w.s.givenRole(w.c, aws.ToString(w.f.SpotFleet.IamFleetRole))
+}
+
+// label gives instances the tags of their launch specification. Without the
+// permission they stay without, and the history says so.
+func (w *fleetWork) label(given *api.Call, way *fleetWay, made []types.Instance) error {
+	if given == nil || len(way.Tags) == 0 {
+		return nil
+	}
+	in := &ec2.CreateTagsInput{Tags: describeTags(way.Tags)}
+	for _, i := range made {
+		in.Resources = append(in.Resources, *i.InstanceId)
+	}
+	_, err := api.Invoke[ec2.CreateTagsOutput](given, "ec2", "CreateTags", in)
+	if errorCode(err) != "" {
+		return w.f.tell(w.c, fleetErred, "iamFleetRoleInvalid", errorMessage(err), "")
+	}
+	return err
 }
 
 // actor is the call in the name of the role that launches. The fleet's has

@@ -162,6 +162,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"lt-":     types.ResourceTypeLaunchTemplate,
 	"sir-":    types.ResourceTypeSpotInstancesRequest,
 	"fleet-":  types.ResourceTypeFleet,
+	"sfr-":    types.ResourceTypeSpotFleetRequest,
 	"pg-":     types.ResourceTypePlacementGroup,
 	"vpce-":   types.ResourceTypeVpcEndpoint,
 
@@ -217,6 +218,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = routeTables.get(c, id)
 	case types.ResourceTypeVpcEndpoint:
 		_, err = vpcEndpoints.get(c, id)
+	case types.ResourceTypeSpotFleetRequest:
+		_, err = getSpotFleet(c, id)
 	case types.ResourceTypeFleet:
 		err = fleetExists(c, id)
 	case types.ResourceTypeSpotInstancesRequest:
