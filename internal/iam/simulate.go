@@ -17,14 +17,27 @@ import (
 
 func (s *Service) simulationOperations() []api.Operation {
 	return []api.Operation{
-		read("SimulatePrincipalPolicy", func(_ *api.Call, in *iam.SimulatePrincipalPolicyInput) (target, error) {
-			return target{resource: value(in.PolicySourceArn)}, nil
-		}, s.simulatePrincipalPolicy),
+		read("SimulatePrincipalPolicy", onSource(func(in *iam.SimulatePrincipalPolicyInput) *string { return in.PolicySourceArn }), s.simulatePrincipalPolicy),
 		read("SimulateCustomPolicy", everywhere, s.simulateCustomPolicy),
-		read("GetContextKeysForPrincipalPolicy", func(_ *api.Call, in *iam.GetContextKeysForPrincipalPolicyInput) (target, error) {
-			return target{resource: value(in.PolicySourceArn)}, nil
-		}, s.getContextKeysForPrincipalPolicy),
+		read("GetContextKeysForPrincipalPolicy", onSource(func(in *iam.GetContextKeysForPrincipalPolicyInput) *string { return in.PolicySourceArn }), s.getContextKeysForPrincipalPolicy),
 		read("GetContextKeysForCustomPolicy", everywhere, s.getContextKeysForCustomPolicy),
+	}
+}
+
+// onSource is the target of an operation on a user, group or role that is named by
+// its ARN: the ARN that it has, for the name counts and not the path.
+func onSource[In any](of func(*In) *string) func(*api.Call, *In) (target, error) {
+	return func(c *api.Call, in *In) (target, error) {
+		n, ok := parseARN(value(of(in)))
+		i := slices.IndexFunc([]*kind{userKind, groupKind, roleKind}, func(k *kind) bool { return k.noun == n.noun })
+		if !ok || i < 0 || n.account != c.Account {
+			return target{resource: value(of(in))}, nil
+		}
+		k := []*kind{userKind, groupKind, roleKind}[i]
+		if _, err := k.load(c.Tx, c.Global(), n.name); isMissing(err) {
+			return target{resource: value(of(in))}, nil
+		}
+		return onEntity(k, func(*In) *string { return &n.name })(c, in)
 	}
 }
 
@@ -212,40 +225,4 @@ func (m *simulation) ownerOf(resource string) string {
 		return parts[4]
 	}
 	return m.owner
-}
-
-// contextKeys are the keys in the conditions and variables of policies, sorted.
-func contextKeys(documents []access.Document) []string {
-	out := []string{}
-	seen := make(map[string]bool)
-	for _, d := range documents {
-		for _, k := range d.Policy.ContextKeys() {
-			if lower := strings.ToLower(k); !seen[lower] {
-				seen[lower] = true
-				out = append(out, k)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (s *Service) getContextKeysForPrincipalPolicy(c *api.Call, in *iam.GetContextKeysForPrincipalPolicyInput) (*iam.GetContextKeysForPrincipalPolicyOutput, error) {
-	_, held, err := s.source(c, value(in.PolicySourceArn))
-	if err != nil {
-		return nil, err
-	}
-	sim := simulation{policies: held}
-	if err := sim.input(in.PolicyInputList, nil, nil, nil); err != nil {
-		return nil, err
-	}
-	return &iam.GetContextKeysForPrincipalPolicyOutput{ContextKeyNames: contextKeys(sim.policies.Identity)}, nil
-}
-
-func (s *Service) getContextKeysForCustomPolicy(_ *api.Call, in *iam.GetContextKeysForCustomPolicyInput) (*iam.GetContextKeysForCustomPolicyOutput, error) {
-	var sim simulation
-	if err := sim.input(in.PolicyInputList, nil, nil, nil); err != nil {
-		return nil, err
-	}
-	return &iam.GetContextKeysForCustomPolicyOutput{ContextKeyNames: contextKeys(sim.policies.Identity)}, nil
 }
