@@ -1,8 +1,14 @@
 package cloud
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -135,6 +141,14 @@ func furnish(t *testing.T, c *Cloud, account string, known map[string][]string) 
 		RoleName: aws.String("role"), Description: &mark,
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}}`),
 	}).Role
+	credential := inAccount[iam.CreateServiceSpecificCredentialOutput](t, c, account, "iam", "CreateServiceSpecificCredential", &iam.CreateServiceSpecificCredentialInput{UserName: &mark, ServiceName: aws.String("codecommit.amazonaws.com")}).ServiceSpecificCredential
+	job := inAccount[iam.GenerateServiceLastAccessedDetailsOutput](t, c, account, "iam", "GenerateServiceLastAccessedDetails", &iam.GenerateServiceLastAccessedDetailsInput{Arn: user.Arn})
+	certificate, private := selfSigned(t)
+	inAccount[iam.UploadServerCertificateOutput](t, c, account, "iam", "UploadServerCertificate", &iam.UploadServerCertificateInput{
+		ServerCertificateName: aws.String("template"), Path: aws.String("/" + mark + "/"), CertificateBody: &certificate, PrivateKey: &private,
+	})
+	inAccount[iam.UploadSigningCertificateOutput](t, c, account, "iam", "UploadSigningCertificate", &iam.UploadSigningCertificateInput{UserName: &mark, CertificateBody: &certificate})
+	known[""] = append(known[""], *credential.ServiceSpecificCredentialId, *job.JobId)
 	known["arn"] = append(known["arn"], *key.Arn, *role.Arn, "arn:aws:iam::"+account+":root")
 	known[""] = append(known[""], *key.KeyId, account, *user.UserId)
 	volume := inAccount[ec2.CreateVolumeOutput](t, c, account, "ec2", "CreateVolume", &ec2.CreateVolumeInput{
@@ -162,6 +176,26 @@ func furnish(t *testing.T, c *Cloud, account string, known map[string][]string) 
 	root := inAccount[organizations.ListRootsOutput](t, c, account, "organizations", "ListRoots", &organizations.ListRootsInput{}).Roots[0]
 	inAccount[organizations.CreateOrganizationalUnitOutput](t, c, account, "organizations", "CreateOrganizationalUnit", &organizations.CreateOrganizationalUnitInput{ParentId: root.Id, Name: &mark})
 	tell(organization.Id, root.Id)
+}
+
+// selfSigned is a certificate, valid on the day on which the time stands still,
+// and its private key.
+func selfSigned(t *testing.T) (certificate, private string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2027, 11, 1, 0, 0, 0, 0, time.UTC)}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 }
 
 // unsaid are members that only spoil requests.
