@@ -45,6 +45,7 @@ func (c *Cloud) dispatch(call *api.Call, op *operation, in any) (any, error) {
 	if op.Reads() {
 		run = c.store.View
 	}
+	op.Prepare(call.Context, in)
 	err := run(call.Context, attempt)
 	if op.Reads() && errors.Is(err, store.ErrReadOnly) {
 		// Something comes into being on first use, such as alias/aws/ebs.

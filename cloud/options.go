@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // Option changes what New makes.
@@ -18,6 +20,7 @@ type settings struct {
 	random          io.Reader
 	log             *slog.Logger
 	buckets         string
+	objects         *s3.Client
 }
 
 // DefaultAccount is the account of a cloud that is told no other.
@@ -42,6 +45,10 @@ func WithRootCredentials(id, secret string) Option {
 // is a bucket of that name. A trail wants a bucket that is there; without this
 // option none is.
 func WithBuckets(dir string) Option { return func(s *settings) { s.buckets = dir } }
+
+// WithS3 has CloudTrail deliver to the buckets that a client reaches, of AWS's or
+// of any server that speaks S3's protocol, instead of to a folder.
+func WithS3(client *s3.Client) Option { return func(s *settings) { s.objects = client } }
 
 // WithTesting offers POST /_keyturn/reset and POST /_keyturn/clock, with which
 // anybody who reaches the server can wipe it or move its time.

@@ -53,7 +53,10 @@ func (c *Cloud) open() error {
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
 	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam)}
-	if c.set.buckets != "" {
+	switch {
+	case c.set.objects != nil:
+		trailOptions = append(trailOptions, cloudtrail.WithBuckets(bucket.NewS3(c.set.objects)))
+	case c.set.buckets != "":
 		buckets, err := bucket.Open(c.set.buckets)
 		if err != nil {
 			return errors.Join(err, c.store.Close())

@@ -1,6 +1,8 @@
 package cloud_test
 
 import (
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -10,10 +12,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keyturn/keyturn/cloud"
@@ -240,5 +244,53 @@ func TestNoSecretsInFiles(t *testing.T) {
 				t.Errorf("%s holds %q", object, secret)
 			}
 		}
+	}
+}
+
+// TestDeliverToAnotherServer: what a folder takes, a server that speaks S3's
+// protocol takes, too; one that does not answer is not taken for one without buckets.
+func TestDeliverToAnotherServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, bucket), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := filepath.Join(dir, filepath.FromSlash(r.URL.Path))
+		if r.Method == http.MethodHead {
+			if _, err := os.Stat(path); err != nil {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			return
+		}
+		content, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(path), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(path+".part", content, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(path+".part", path)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer there.Close()
+	client := s3.New(s3.Options{
+		Region: region, BaseEndpoint: &there.URL, UsePathStyle: true, RetryMaxAttempts: 1,
+		Credentials:                credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+	})
+	a := &archive{newStage(t, cloud.WithS3(client)), dir}
+	_, err := a.root.trail.CreateTrail(t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("trail"), S3BucketName: aws.String("nowhere")})
+	a.wantError(err, "S3BucketDoesNotExistException", "")
+	a.logging(cloudtrail.CreateTrailInput{})
+	a.delivered("StartLogging", func() bool { return slices.Contains(names(a.records("")), "StartLogging") })
+	there.Close()
+	_, err = a.root.trail.CreateTrail(t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("other"), S3BucketName: aws.String("unknown")}, func(o *cloudtrail.Options) { o.RetryMaxAttempts = 1 })
+	if err == nil || strings.Contains(err.Error(), "S3BucketDoesNotExist") {
+		t.Errorf("with a server that is gone: %v", err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 
 	"github.com/keyturn/keyturn/cloud"
@@ -29,8 +31,9 @@ const (
 )
 
 type serveOptions struct {
-	listen, data, account, root, buckets string
-	memory, testing                      bool
+	listen, data, account, root string
+	buckets, bucketsProfile     string
+	memory, testing             bool
 }
 
 func newServe() *cobra.Command {
@@ -51,7 +54,8 @@ Only one server at a time can have a data folder.`,
 	f.StringVar(&o.data, "data", "", "folder for the state (default: keyturn in the user's configuration folder)")
 	f.BoolVar(&o.memory, "memory", false, "keep nothing: the state is gone with the server")
 	f.StringVar(&o.account, "account", cloud.DefaultAccount, "account id, 12 digits")
-	f.StringVar(&o.buckets, "buckets", "", "folder for CloudTrail's log files: each of its sub-folders is a bucket (default: there is no bucket)")
+	f.StringVar(&o.buckets, "buckets", "", "where CloudTrail's log files go: a `FOLDER`, each of whose sub-folders is a bucket, or the URL of a server that speaks S3's protocol (default: there is no bucket)")
+	f.StringVar(&o.bucketsProfile, "buckets-profile", "", "profile of the AWS configuration with the credentials for the server of --buckets (default: as the AWS CLI finds them)")
 	f.StringVar(&o.root, "root-credentials", "", "the root user's access key as `ID:SECRET`, for tests (default: random)")
 	f.BoolVar(&o.testing, "testing", false, "offer POST /_keyturn/reset and /_keyturn/clock to everybody who reaches the port")
 	return c
@@ -140,7 +144,14 @@ func (o serveOptions) cloudOptions(c *cobra.Command) (options []cloud.Option, fo
 		}
 		options = append(options, cloud.WithRootCredentials(id, secret))
 	}
-	if o.buckets != "" {
+	switch {
+	case strings.HasPrefix(o.buckets, "http://"), strings.HasPrefix(o.buckets, "https://"):
+		client, err := o.bucketServer(c.Context())
+		if err != nil {
+			return nil, "", err
+		}
+		options = append(options, cloud.WithS3(client))
+	case o.buckets != "":
 		dir, err := filepath.Abs(o.buckets)
 		if err != nil {
 			return nil, "", err
@@ -154,6 +165,23 @@ func (o serveOptions) cloudOptions(c *cobra.Command) (options []cloud.Option, fo
 		options = append(options, cloud.WithTesting())
 	}
 	return options, folder, nil
+}
+
+// bucketServer is a client of the server that --buckets names.
+func (o serveOptions) bucketServer(ctx context.Context) (*s3.Client, error) {
+	asked := awsOptions{profile: o.bucketsProfile, endpoint: o.buckets, region: os.Getenv("AWS_REGION")}
+	if asked.region == "" {
+		asked.region = "us-east-1"
+	}
+	cfg, err := asked.config(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("--buckets: %w", err)
+	}
+	return s3.NewFromConfig(cfg, func(s *s3.Options) {
+		s.BaseEndpoint, s.UsePathStyle = &o.buckets, true
+		// Not every server knows the checksums that AWS's newer clients send unasked.
+		s.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+	}), nil
 }
 
 // dataFolder is the folder that was asked for, or the user's own.

@@ -8,6 +8,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -63,6 +64,7 @@ type Operation struct {
 	open     bool
 	unsigned bool
 	in, out  reflect.Type
+	ahead    func(context.Context, any)
 	auth     func(*Call, any) ([]Need, error)
 	do       func(*Call, any) (any, error)
 }
@@ -103,6 +105,21 @@ func Read[In, Out any](name string, auth Authorize[In], do func(*Call, *In) (*Ou
 func (o Operation) EventReadOnly(v bool) Operation {
 	o.readOnly = v
 	return o
+}
+
+// Ahead has fn run before the transaction of a request for the operation, and
+// before anything is authorized: for what must not be waited for inside. It must
+// change nothing that anybody can see.
+func Ahead[In any](o Operation, fn func(context.Context, *In)) Operation {
+	o.ahead = func(ctx context.Context, in any) { fn(ctx, in.(*In)) }
+	return o
+}
+
+// Prepare runs what the operation has to do ahead. Only the cloud calls it.
+func (o Operation) Prepare(ctx context.Context, in any) {
+	if o.ahead != nil {
+		o.ahead(ctx, in)
+	}
 }
 
 // Name is the action's name in the API: "CreateGrant".

@@ -1,5 +1,5 @@
 // Package bucket is where CloudTrail's files are delivered: a folder whose
-// sub-folders are buckets.
+// sub-folders are buckets, or the buckets of another server.
 package bucket
 
 import (
@@ -40,6 +40,9 @@ func Open(dir string) (*Folder, error) {
 	}
 	return &Folder{dir: dir}, nil
 }
+
+// Look implements api.Buckets: HasBucket looks by itself.
+func (f *Folder) Look(context.Context, string) {}
 
 // HasBucket implements api.Buckets.
 func (f *Folder) HasBucket(name string) (bool, error) {

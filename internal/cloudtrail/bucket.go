@@ -12,6 +12,8 @@ import (
 // noBuckets is what a cloud has that was given no place for any.
 type noBuckets struct{}
 
+func (noBuckets) Look(context.Context, string) {}
+
 func (noBuckets) HasBucket(string) (bool, error) { return false, nil }
 
 func (noBuckets) Put(context.Context, string, string, map[string]string, func(io.Writer) error) error {

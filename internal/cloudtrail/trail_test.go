@@ -91,6 +91,8 @@ type shelfOfBuckets struct {
 	fails int
 }
 
+func (b *shelfOfBuckets) Look(context.Context, string) {}
+
 func (b *shelfOfBuckets) HasBucket(string) (bool, error) { return true, nil }
 
 func (b *shelfOfBuckets) Put(_ context.Context, bucket, key string, _ map[string]string, write func(io.Writer) error) error {

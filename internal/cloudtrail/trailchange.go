@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -12,13 +13,23 @@ import (
 
 func (s *Service) trailOperations() []api.Operation {
 	return []api.Operation{
-		api.Op("CreateTrail", func(c *api.Call, in *cloudtrail.CreateTrailInput) ([]api.Need, error) {
+		api.Ahead(api.Op("CreateTrail", func(c *api.Call, in *cloudtrail.CreateTrailInput) ([]api.Need, error) {
 			n, err := s.need(c, "CreateTrail", aws.ToString(in.Name))
 			setRequestTags(&n.Context, in.TagsList)
 			return []api.Need{n}, err
-		}, s.createTrail),
-		api.Op("UpdateTrail", on(s, "UpdateTrail", func(in *cloudtrail.UpdateTrailInput) *string { return in.Name }), s.updateTrail),
+		}, s.createTrail), func(ctx context.Context, in *cloudtrail.CreateTrailInput) {
+			s.look(ctx, in.S3BucketName)
+		}),
+		api.Ahead(api.Op("UpdateTrail", on(s, "UpdateTrail", func(in *cloudtrail.UpdateTrailInput) *string { return in.Name }), s.updateTrail),
+			func(ctx context.Context, in *cloudtrail.UpdateTrailInput) { s.look(ctx, in.S3BucketName) }),
 		api.Op("DeleteTrail", on(s, "DeleteTrail", func(in *cloudtrail.DeleteTrailInput) *string { return in.Name }), s.deleteTrail),
+	}
+}
+
+// look finds out about a bucket ahead of the transaction that wants to know.
+func (s *Service) look(ctx context.Context, name *string) {
+	if name != nil && isBucketName(*name) {
+		s.buckets.Look(ctx, *name)
 	}
 }
 
