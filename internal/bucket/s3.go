@@ -110,7 +110,7 @@ func (s *S3) Put(ctx context.Context, bucket, key string, metadata map[string]st
 	case "NoSuchBucket":
 		return api.ErrNoBucket
 	case "AccessDenied":
-		return fmt.Errorf("bucket: %w: %s", fs.ErrPermission, err)
+		return fmt.Errorf("bucket: %w: %s", fs.ErrPermission, err.Error())
 	}
 	// Whose error it is must not be taken for KMS's.
 	return errors.New("bucket: " + err.Error())
