@@ -31,7 +31,7 @@ type groupChange struct {
 const maxGroupRules = 60
 
 // rules are those that the request names.
-func (s *Service) changedRules(c *api.Call, g groupChange) ([]groupRule, error) {
+func (s *Service) changedRules(c *api.Call, of securityGroup, g groupChange) ([]groupRule, error) {
 	if g.sourceUser != nil && g.sourceName == nil {
 		return nil, missingParameter("SourceSecurityGroupName")
 	}
@@ -56,7 +56,7 @@ func (s *Service) changedRules(c *api.Call, g groupChange) ([]groupRule, error) 
 	if len(permissions) == 0 && len(g.ruleIDs) == 0 {
 		return nil, missingParameter("ipPermissions")
 	}
-	return s.rulesOf(c, permissions, g.egress)
+	return s.rulesOf(c, of, permissions, g.egress)
 }
 
 func (s *Service) groupChangeNeeds(c *api.Call, g groupChange) ([]api.Need, error) {
@@ -73,7 +73,7 @@ func (s *Service) authorizeGroup(c *api.Call, change groupChange) ([]types.Secur
 	if err != nil {
 		return nil, err
 	}
-	rules, err := s.changedRules(c, change)
+	rules, err := s.changedRules(c, g, change)
 	if err != nil {
 		return nil, err
 	}
@@ -93,14 +93,8 @@ func (s *Service) authorizeGroup(c *api.Call, change groupChange) ([]types.Secur
 		}
 		out = append(out, r.describe(c, g, tags))
 	}
-	count := 0
-	for _, r := range g.Rules {
-		if r.Egress == change.egress {
-			count++
-		}
-	}
-	if count > maxGroupRules {
-		return nil, api.Error("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+	if err := g.checkLimit(c); err != nil {
+		return nil, err
 	}
 	return out, groupTable.Put(c.Tx, c.Scope(), g.ID, g)
 }
@@ -110,7 +104,7 @@ func (s *Service) revokeGroup(c *api.Call, change groupChange) ([]types.RevokedS
 	if err != nil {
 		return nil, err
 	}
-	rules, err := s.changedRules(c, change)
+	rules, err := s.changedRules(c, g, change)
 	if err != nil {
 		return nil, err
 	}
@@ -145,10 +139,13 @@ func (r groupRule) describe(c *api.Call, g securityGroup, tags map[string]string
 		SecurityGroupRuleId: aws.String(r.ID), SecurityGroupRuleArn: aws.String(c.ARN("ec2", "security-group-rule/"+r.ID)),
 		GroupId: aws.String(g.ID), GroupOwnerId: aws.String(c.Account), IsEgress: aws.Bool(r.Egress), IpProtocol: aws.String(r.Protocol),
 		FromPort: anyPort(r.From), ToPort: anyPort(r.To), CidrIpv4: text(r.CIDR), CidrIpv6: text(r.CIDR6),
-		Description: text(r.Description), Tags: describeTags(tags),
+		PrefixListId: text(r.PrefixList), Description: text(r.Description), Tags: describeTags(tags),
 	}
 	if r.Group != "" {
-		d.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: aws.String(r.Group), UserId: aws.String(r.GroupOwner)}
+		d.ReferencedGroupInfo = &types.ReferencedSecurityGroup{
+			GroupId: aws.String(r.Group), UserId: aws.String(r.GroupOwner), VpcId: text(r.PeerVPC), VpcPeeringConnectionId: text(r.Peering),
+			PeeringStatus: text(r.peeringStatus(c)),
+		}
 	}
 	return d
 }
@@ -165,7 +162,7 @@ func (r groupRule) describeRevoked(g securityGroup) types.RevokedSecurityGroupRu
 	return types.RevokedSecurityGroupRule{
 		SecurityGroupRuleId: aws.String(r.ID), GroupId: aws.String(g.ID), IsEgress: aws.Bool(r.Egress), IpProtocol: aws.String(r.Protocol),
 		FromPort: anyPort(r.From), ToPort: anyPort(r.To), CidrIpv4: text(r.CIDR), CidrIpv6: text(r.CIDR6),
-		ReferencedGroupId: text(r.Group), Description: text(r.Description),
+		PrefixListId: text(r.PrefixList), ReferencedGroupId: text(r.Group), Description: text(r.Description),
 	}
 }
 

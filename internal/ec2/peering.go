@@ -159,6 +159,17 @@ func getPeering(c *api.Call, id string) (peering, error) {
 	return p, nil
 }
 
+// activePeering is the one that connects two VPCs now.
+func activePeering(c *api.Call, vpcID string, with peer) (peering, bool, error) {
+	all, err := peeringsHere(c)
+	for _, p := range all {
+		if across, ok := p.other(c, vpcID); ok && across.VPC == with.VPC && across.scope() == with.scope() && p.active(c.Now) {
+			return p, true, nil
+		}
+	}
+	return peering{}, false, err
+}
+
 func (p peering) describe(c *api.Call, tags map[string]string) (types.VpcPeeringConnection, error) {
 	code, message := p.status(c.Now)
 	d := types.VpcPeeringConnection{

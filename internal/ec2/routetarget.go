@@ -32,6 +32,10 @@ func (q wayRequest) way(c *api.Call, r routeTable) (route, error) {
 	if err != nil {
 		return w, err
 	}
+	if isServicePrefixList(c, w.PrefixList) {
+		// Only gateway endpoints route to AWS's lists. A sentence without a source.
+		return w, invalidValue("The prefix list %s is managed by AWS and cannot be the destination of a route.", w.PrefixList)
+	}
 	targets := 0
 	for _, t := range []*string{q.gateway, q.instance, q.networkInterface, q.nat, q.pcx} {
 		if t != nil {
@@ -67,8 +71,8 @@ func (q wayRequest) to(c *api.Call) (route, error) {
 		if q.cidr != nil {
 			return route{}, invalidCombination("The parameter destinationCidrBlock cannot be used with the parameter destinationPrefixListId")
 		}
-		l, err := prefixListOf(c, *q.prefixList)
-		return route{PrefixList: l}, err
+		l, err := prefixListNamed(c, *q.prefixList)
+		return route{PrefixList: l.ID}, err
 	}
 	cidr, err := destination(q.cidr)
 	return route{CIDR: cidr}, err
@@ -191,4 +195,10 @@ func (w route) describe(c *api.Call, vpcID string) (types.Route, error) {
 		d.InstanceOwnerId = aws.String(c.Account)
 	}
 	return d, err
+}
+
+// isServicePrefixList reports whether a list is one of AWS's own.
+func isServicePrefixList(c *api.Call, id string) bool {
+	l, err := prefixListNamed(c, id)
+	return err == nil && l.AWS
 }

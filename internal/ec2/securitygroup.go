@@ -93,7 +93,7 @@ func (g securityGroup) describe(c *api.Call, tags map[string]string) types.Secur
 	return types.SecurityGroup{
 		GroupId: aws.String(g.ID), GroupName: aws.String(g.Name), Description: aws.String(g.Description),
 		OwnerId: aws.String(c.Account), SecurityGroupArn: aws.String(c.ARN("ec2", "security-group/"+g.ID)), VpcId: aws.String(g.VPC),
-		IpPermissions: describePermissions(g.Rules, false), IpPermissionsEgress: describePermissions(g.Rules, true),
+		IpPermissions: describePermissions(c, g.Rules, false), IpPermissionsEgress: describePermissions(c, g.Rules, true),
 		Tags: describeTags(tags),
 	}
 }
@@ -270,6 +270,7 @@ func (s *Service) deleteSecurityGroup(c *api.Call, in *ec2.DeleteSecurityGroupIn
 }
 
 // groupInUse reports whether an interface or another group's rule names the group.
+// A rule across a peering does not hold it: that rule goes stale.
 func groupInUse(c *api.Call, g securityGroup) (bool, error) {
 	for _, err := range interfaceTable.Find(c.Tx, c.Scope(), "group", g.ID) {
 		return true, err
@@ -278,7 +279,7 @@ func groupInUse(c *api.Call, g securityGroup) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if other.ID != g.ID && slices.ContainsFunc(other.Rules, func(r groupRule) bool { return r.Group == g.ID }) {
+		if other.ID != g.ID && slices.ContainsFunc(other.Rules, func(r groupRule) bool { return r.Group == g.ID && r.Peering == "" }) {
 			return true, nil
 		}
 	}

@@ -15,15 +15,18 @@ import (
 
 // groupRule lets one peer in or out: a block of addresses or a security group.
 type groupRule struct {
-	ID          string
-	Egress      bool   `json:",omitempty"`
-	Protocol    string // "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all
-	From, To    *int32 `json:",omitempty"` // ports; ICMP type and code; nil where the protocol has none
-	CIDR        string `json:",omitempty"` // IPv4
-	CIDR6       string `json:",omitempty"`
-	Group       string `json:",omitempty"`
-	GroupOwner  string `json:",omitempty"`
-	Description string `json:",omitempty"`
+	ID         string
+	Egress     bool   `json:",omitempty"`
+	Protocol   string // "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all
+	From, To   *int32 `json:",omitempty"` // ports; ICMP type and code; nil where the protocol has none
+	CIDR       string `json:",omitempty"` // IPv4
+	CIDR6      string `json:",omitempty"`
+	PrefixList string `json:",omitempty"`
+	Group      string `json:",omitempty"`
+	GroupOwner string `json:",omitempty"`
+	// Of a group across a peering: the peering and the VPC.
+	Peering, PeerVPC string `json:",omitempty"`
+	Description      string `json:",omitempty"`
 }
 
 const allProtocols = "-1"
@@ -31,7 +34,7 @@ const allProtocols = "-1"
 // same reports whether two rules allow the same, whatever they are called.
 func (r groupRule) same(o groupRule) bool {
 	return r.Egress == o.Egress && r.Protocol == o.Protocol && equalPort(r.From, o.From) && equalPort(r.To, o.To) &&
-		r.CIDR == o.CIDR && r.CIDR6 == o.CIDR6 && r.Group == o.Group
+		r.CIDR == o.CIDR && r.CIDR6 == o.CIDR6 && r.PrefixList == o.PrefixList && r.Group == o.Group
 }
 
 func equalPort(a, b *int32) bool {
@@ -40,7 +43,7 @@ func equalPort(a, b *int32) bool {
 
 // peer is the rule's other side, as messages name it.
 func (r groupRule) peer() string {
-	return r.CIDR + r.CIDR6 + r.Group
+	return r.CIDR + r.CIDR6 + r.PrefixList + r.Group
 }
 
 func (r groupRule) duplicate() error {
@@ -76,7 +79,7 @@ func protocolOf(p string) (string, error) {
 }
 
 // rulesOf takes a request's permissions apart into one rule a peer.
-func (s *Service) rulesOf(c *api.Call, permissions []types.IpPermission, egress bool) ([]groupRule, error) {
+func (s *Service) rulesOf(c *api.Call, of securityGroup, permissions []types.IpPermission, egress bool) ([]groupRule, error) {
 	var rules []groupRule
 	for _, p := range permissions {
 		base, err := portsOf(p)
@@ -84,7 +87,7 @@ func (s *Service) rulesOf(c *api.Call, permissions []types.IpPermission, egress 
 			return nil, err
 		}
 		base.Egress = egress
-		peers, err := s.peersOf(c, p, base)
+		peers, err := s.peersOf(c, of, p, base)
 		if err != nil {
 			return nil, err
 		}
@@ -131,10 +134,16 @@ func portsOf(p types.IpPermission) (groupRule, error) {
 	return r, nil
 }
 
-func (s *Service) peersOf(c *api.Call, p types.IpPermission, base groupRule) ([]groupRule, error) {
+func (s *Service) peersOf(c *api.Call, of securityGroup, p types.IpPermission, base groupRule) ([]groupRule, error) {
 	var rules []groupRule
-	if len(p.PrefixListIds) > 0 {
-		return nil, api.Error("InvalidPrefixListID.NotFound", fmt.Sprintf("The prefix list ID '%s' does not exist", aws.ToString(p.PrefixListIds[0].PrefixListId)))
+	for _, list := range p.PrefixListIds {
+		l, err := prefixListNamed(c, aws.ToString(list.PrefixListId))
+		if err != nil {
+			return nil, err
+		}
+		r := base
+		r.PrefixList, r.Description = l.ID, aws.ToString(list.Description)
+		rules = append(rules, r)
 	}
 	for _, block := range p.IpRanges {
 		cidr, err := blockOf(aws.ToString(block.CidrIp), true)
@@ -155,15 +164,11 @@ func (s *Service) peersOf(c *api.Call, p types.IpPermission, base groupRule) ([]
 		rules = append(rules, r)
 	}
 	for _, pair := range p.UserIdGroupPairs {
-		if owner := aws.ToString(pair.UserId); owner != "" && owner != c.Account {
-			return nil, api.Error("InvalidGroup.NotFound", "The security group '"+aws.ToString(pair.GroupId)+"' does not exist")
-		}
-		g, err := s.groupOf(c, pair.GroupId, pair.GroupName)
+		r, err := s.peerGroup(c, of, pair, base)
 		if err != nil {
 			return nil, err
 		}
-		r := base
-		r.Group, r.GroupOwner, r.Description = g.ID, c.Account, aws.ToString(pair.Description)
+		r.Description = aws.ToString(pair.Description)
 		rules = append(rules, r)
 	}
 	return rules, nil
@@ -179,7 +184,7 @@ func blockOf(text string, v4 bool) (string, error) {
 }
 
 // describePermissions groups rules of the same protocol and ports, as EC2 does.
-func describePermissions(rules []groupRule, egress bool) []types.IpPermission {
+func describePermissions(c *api.Call, rules []groupRule, egress bool) []types.IpPermission {
 	out := []types.IpPermission{}
 	for _, r := range rules {
 		if r.Egress != egress {
@@ -201,9 +206,12 @@ func describePermissions(rules []groupRule, egress bool) []types.IpPermission {
 			p.IpRanges = append(p.IpRanges, types.IpRange{CidrIp: aws.String(r.CIDR), Description: text(r.Description)})
 		case r.CIDR6 != "":
 			p.Ipv6Ranges = append(p.Ipv6Ranges, types.Ipv6Range{CidrIpv6: aws.String(r.CIDR6), Description: text(r.Description)})
+		case r.PrefixList != "":
+			p.PrefixListIds = append(p.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(r.PrefixList), Description: text(r.Description)})
 		default:
 			p.UserIdGroupPairs = append(p.UserIdGroupPairs, types.UserIdGroupPair{
 				GroupId: aws.String(r.Group), UserId: aws.String(r.GroupOwner), Description: text(r.Description),
+				VpcId: text(r.PeerVPC), VpcPeeringConnectionId: text(r.Peering), PeeringStatus: text(r.peeringStatus(c)),
 			})
 		}
 	}
@@ -216,10 +224,12 @@ func groupRuleFilters(t filterTable[securityGroup]) filterTable[securityGroup] {
 		"cidr":      func(r groupRule) string { return r.CIDR },
 		"ipv6-cidr": func(r groupRule) string { return r.CIDR6 },
 		"group-id":  func(r groupRule) string { return r.Group },
-		"user-id":   func(r groupRule) string { return r.GroupOwner },
-		"protocol":  func(r groupRule) string { return r.Protocol },
-		"from-port": func(r groupRule) string { return portText(r.From) },
-		"to-port":   func(r groupRule) string { return portText(r.To) },
+
+		"prefix-list-id": func(r groupRule) string { return r.PrefixList },
+		"user-id":        func(r groupRule) string { return r.GroupOwner },
+		"protocol":       func(r groupRule) string { return r.Protocol },
+		"from-port":      func(r groupRule) string { return portText(r.From) },
+		"to-port":        func(r groupRule) string { return portText(r.To) },
 	}
 	for name, member := range members {
 		for prefix, egress := range map[string]bool{"ip-permission.": false, "egress.ip-permission.": true} {
@@ -234,7 +244,7 @@ func groupRuleFilters(t filterTable[securityGroup]) filterTable[securityGroup] {
 			}
 		}
 	}
-	return t.without("ip-permission.group-name", "egress.ip-permission.group-name", "ip-permission.prefix-list-id", "egress.ip-permission.prefix-list-id")
+	return t.without("ip-permission.group-name", "egress.ip-permission.group-name")
 }
 
 func portText(p *int32) string {

@@ -170,6 +170,8 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"dopt-":     types.ResourceTypeDhcpOptions,
 	"acl-":      types.ResourceTypeNetworkAcl,
 	"nat-":      types.ResourceTypeNatgateway,
+	"pl-":       types.ResourceTypePrefixList,
+	"sgr-":      types.ResourceTypeSecurityGroupRule,
 	"pcx-":      types.ResourceTypeVpcPeeringConnection,
 }
 
@@ -230,6 +232,10 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = dhcpSets.get(c, id)
 	case types.ResourceTypeNetworkAcl:
 		_, err = networkACLs.get(c, id)
+	case types.ResourceTypePrefixList:
+		_, err = ownPrefixList(c, &id)
+	case types.ResourceTypeSecurityGroupRule:
+		err = groupRuleExists(c, id)
 	case types.ResourceTypeNatgateway:
 		_, err = natGateways.get(c, id)
 	case types.ResourceTypeVpcPeeringConnection:
@@ -257,6 +263,20 @@ func keyPairExists(c *api.Call, id string) error {
 		}
 	}
 	return api.Error("InvalidKeyPair.NotFound", "The key pair ID '"+id+"' does not exist")
+}
+
+// groupRuleExists tells whether a security group's rule has the id: rules are kept
+// with their groups.
+func groupRuleExists(c *api.Call, id string) error {
+	for g, err := range groupTable.All(c.Tx, c.Scope()) {
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(g.Rules, func(r groupRule) bool { return r.ID == id }) {
+			return nil
+		}
+	}
+	return noRule(id)
 }
 
 var describeTagsPages = pageRule{least: 5, most: 1000}

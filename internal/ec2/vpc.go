@@ -213,7 +213,8 @@ func (s *Service) createDefaultVpc(c *api.Call, _ *ec2.CreateDefaultVpcInput) (*
 
 func (s *Service) networkOperations() []api.Operation {
 	return slices.Concat(s.groupOperations(), s.vpcChangeOperations(), s.classicLinkOperations(), s.subnetChangeOperations(), s.gatewayOperations(), s.routeOperations(), s.interfaceOperations(), s.addressOperations(),
-		s.dhcpOperations(), s.aclOperations(), s.cidrOperations(), s.natOperations(), s.peeringOperations(), []api.Operation{
+		s.dhcpOperations(), s.aclOperations(), s.cidrOperations(), s.natOperations(), s.peeringOperations(),
+		s.prefixListOperations(), s.groupModifyOperations(), []api.Operation{
 			api.Read("DescribeVpcs", anywhere[ec2.DescribeVpcsInput]("DescribeVpcs"), s.describeVpcs),
 			api.Op("CreateDefaultSubnet", anywhere[ec2.CreateDefaultSubnetInput]("CreateDefaultSubnet"), s.createDefaultSubnet),
 			api.Op("CreateDefaultVpc", anywhere[ec2.CreateDefaultVpcInput]("CreateDefaultVpc"), s.createDefaultVpc),
