@@ -16,6 +16,11 @@ type Compute interface {
 	// aws:autoscaling:groupName, which no request can set. An empty value
 	// takes one away.
 	Label(c *Call, instance string, tags map[string]string) error
+	// FulfilSpot launches the instance of an open Spot request at once, as Spot's
+	// service-linked role. launch, RunInstances' input, takes the place of what
+	// the request says: a group knows more of its launch than a request can tell.
+	// What keeps EC2 from launching is an error with AWS's code.
+	FulfilSpot(c *Call, request string, launch any) (instance string, err error)
 }
 
 // Instance is what Auto Scaling needs to know of one.

@@ -1,6 +1,8 @@
 package autoscaling
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,12 +35,12 @@ func (w *worker) launch(causes []string, warm bool) (launched bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var out *ec2.RunInstancesOutput
+	var i ec2types.Instance
 	switch {
 	case w.as == nil:
 		refused = "Access denied when attempting to assume role " + w.g.Role + "."
 	case refused == "":
-		out, err = api.Invoke[ec2.RunInstancesOutput](w.as, "ec2", "RunInstances", in)
+		i, err = w.bring(in, m.Config != "" && in.InstanceMarketOptions != nil)
 		if refused = errorMessage(err); refused == "" && err != nil {
 			return false, err
 		}
@@ -48,7 +50,6 @@ func (w *worker) launch(causes []string, warm bool) (launched bool, err error) {
 		w.failed()
 		return false, a.put(w.c)
 	}
-	i := out.Instances[0]
 	m.ID, m.Type, m.Image, m.Subnet = *i.InstanceId, string(i.InstanceType), aws.ToString(i.ImageId), aws.ToString(i.SubnetId)
 	if i.Placement != nil {
 		m.Zone = aws.ToString(i.Placement.AvailabilityZone)
@@ -65,6 +66,43 @@ func (w *worker) launch(causes []string, warm bool) (launched bool, err error) {
 		return false, err
 	}
 	return true, m.put(w.c)
+}
+
+// bring launches one instance as the group's role. Where a launch configuration has
+// a Spot price, that role asks for a Spot Instance, and Spot's launches it: it is
+// Spot's that needs the key (Auto Scaling guide, "Required AWS KMS key policy for
+// use with encrypted volumes").
+func (w *worker) bring(in *ec2.RunInstancesInput, asked bool) (ec2types.Instance, error) {
+	if !asked {
+		out, err := api.Invoke[ec2.RunInstancesOutput](w.as, "ec2", "RunInstances", in)
+		if err != nil {
+			return ec2types.Instance{}, err
+		}
+		return out.Instances[0], nil
+	}
+	var l ec2types.RequestSpotLaunchSpecification
+	raw, err := json.Marshal(in)
+	if err == nil {
+		err = json.Unmarshal(raw, &l) // the members that the two share
+	}
+	if err != nil {
+		return ec2types.Instance{}, fmt.Errorf("autoscaling: a launch that is no Spot launch: %w", err)
+	}
+	out, err := api.Invoke[ec2.RequestSpotInstancesOutput](w.as, "ec2", "RequestSpotInstances", &ec2.RequestSpotInstancesInput{
+		SpotPrice: in.InstanceMarketOptions.SpotOptions.MaxPrice, InstanceCount: aws.Int32(1), LaunchSpecification: &l,
+	})
+	if err != nil {
+		return ec2types.Instance{}, err
+	}
+	id, err := w.compute.FulfilSpot(w.c, *out.SpotInstanceRequests[0].SpotInstanceRequestId, in)
+	if err != nil {
+		return ec2types.Instance{}, err
+	}
+	made, err := w.compute.Instance(w.c, id)
+	return ec2types.Instance{
+		InstanceId: &made.ID, InstanceType: ec2types.InstanceType(made.Type), ImageId: &made.Image, SubnetId: &made.Subnet,
+		Placement: &ec2types.Placement{AvailabilityZone: &made.Zone},
+	}, err
 }
 
 // launchInput is the group's launch as EC2 takes it. What can be said to be
@@ -115,7 +153,6 @@ func (f configuration) setLaunch(in *ec2.RunInstancesInput) {
 		in.Placement.Tenancy = ec2types.Tenancy(*v.PlacementTenancy)
 	}
 	if v.SpotPrice != nil {
-		// At AWS the group places a Spot request, which Spot's own role launches.
 		in.InstanceMarketOptions = &ec2types.InstanceMarketOptionsRequest{
 			MarketType: ec2types.MarketTypeSpot, SpotOptions: &ec2types.SpotMarketOptions{MaxPrice: v.SpotPrice},
 		}

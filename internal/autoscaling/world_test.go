@@ -194,6 +194,8 @@ func (w *world) Invoke(c *api.Call, service, operation string, in any) (any, err
 			return nil, w.ec2.dryRun(c)
 		}
 		return w.ec2.run(c, in)
+	case *ec2.RequestSpotInstancesInput:
+		return &ec2.RequestSpotInstancesOutput{SpotInstanceRequests: []ec2types.SpotInstanceRequest{{SpotInstanceRequestId: aws.String("sir-1")}}}, w.ec2.refusal
 	case *ec2.DescribeLaunchTemplateVersionsInput:
 		return &ec2.DescribeLaunchTemplateVersionsOutput{LaunchTemplateVersions: []ec2types.LaunchTemplateVersion{{
 			LaunchTemplateId: aws.String("lt-1"), LaunchTemplateName: aws.String("web"), VersionNumber: aws.Int64(1),
@@ -318,6 +320,15 @@ func (f *fakeEC2) run(c *api.Call, in *ec2.RunInstancesInput) (*ec2.RunInstances
 		InstanceId: aws.String(i.ID), InstanceType: in.InstanceType, ImageId: in.ImageId, SubnetId: aws.String(i.Subnet),
 		Placement: &ec2types.Placement{AvailabilityZone: aws.String(i.Zone)},
 	}}}, nil
+}
+
+// FulfilSpot implements api.Compute.
+func (f *fakeEC2) FulfilSpot(c *api.Call, _ string, launch any) (string, error) {
+	out, err := f.run(c, launch.(*ec2.RunInstancesInput))
+	if err != nil {
+		return "", err
+	}
+	return *out.Instances[0].InstanceId, nil
 }
 
 func (f *fakeEC2) terminate(in *ec2.TerminateInstancesInput) (*ec2.TerminateInstancesOutput, error) {

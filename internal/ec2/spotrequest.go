@@ -1,8 +1,10 @@
 package ec2
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -162,6 +164,30 @@ func (s *Service) fulfil(c *api.Call, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	return s.fulfilRequest(c, &r, r.Launch)
+}
+
+// FulfilSpot fulfils a request of a group of Auto Scaling's.
+func (s *Service) FulfilSpot(c *api.Call, request string, launch any) (string, error) {
+	in, ok := launch.(*ec2.RunInstancesInput)
+	if !ok {
+		return "", fmt.Errorf("ec2: %T is no launch", launch)
+	}
+	r, err := spotRequests.get(c, request)
+	if err != nil {
+		return "", err
+	}
+	if err := s.fulfilRequest(c, &r, in); err != nil {
+		return "", err
+	}
+	if r.Instance == "" {
+		return "", api.Error(cmp.Or(r.Fault.Code, r.Status.Code), cmp.Or(r.Fault.Message, r.Status.Message))
+	}
+	return r.Instance, nil
+}
+
+// fulfilRequest launches for an open request, and keeps what came of it.
+func (s *Service) fulfilRequest(c *api.Call, r *spotRequest, launch *ec2.RunInstancesInput) error {
 	if !r.Until.IsZero() && c.Now.After(r.Until) {
 		r.turn(c, types.SpotInstanceStateClosed, "schedule-expired", "Your Spot request expired without being fulfilled.")
 		return r.put(c)
@@ -174,7 +200,7 @@ func (s *Service) fulfil(c *api.Call, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	in := *r.Launch
+	in := *launch
 	in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot}
 	out, err := api.Invoke[ec2.RunInstancesOutput](as, "ec2", "RunInstances", &in)
 	if code := errorCode(err); code != "" {
@@ -189,7 +215,7 @@ func (s *Service) fulfil(c *api.Call, raw json.RawMessage) error {
 }
 
 // fulfilled binds a request and its instance.
-func (s *Service) fulfilled(c *api.Call, r spotRequest, id string) error {
+func (s *Service) fulfilled(c *api.Call, r *spotRequest, id string) error {
 	i, err := s.getInstance(c, id)
 	if err != nil {
 		return err

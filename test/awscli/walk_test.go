@@ -141,22 +141,28 @@ func TestWalks(t *testing.T) {
 	for _, walk := range walks {
 		t.Run(walk.service, func(t *testing.T) {
 			t.Parallel()
-			root := serve(t, t.TempDir()).root()
-			var script strings.Builder
-			const mark = "== next line =="
-			for _, l := range walk.lines {
-				script.WriteString(l.typed + "\necho '" + mark + "'\n")
-			}
-			out, errs, code := root.try(script.String())
-			answers := strings.Split(out, mark)
-			for i, l := range walk.lines {
-				if i >= len(answers) {
-					t.Fatalf("the shell ended before %s (%d): %s", l.typed, code, errs)
-				}
-				if got := strings.TrimSpace(answers[i]); got != l.want {
-					t.Errorf("%s\nprints %q, want %q\n%s", l.typed, got, l.want, errs)
-				}
-			}
+			typeAll(t, walk.lines)
 		})
+	}
+}
+
+// typeAll types lines in one shell, on a server of their own.
+func typeAll(t *testing.T, lines []line) {
+	t.Helper()
+	root := serve(t, t.TempDir()).root()
+	var script strings.Builder
+	const mark = "== next line =="
+	for _, l := range lines {
+		script.WriteString(l.typed + "\necho '" + mark + "'\n")
+	}
+	out, errs, code := root.try(script.String())
+	answers := strings.Split(out, mark)
+	for i, l := range lines {
+		if i >= len(answers) {
+			t.Fatalf("the shell ended before %s (%d): %s", l.typed, code, errs)
+		}
+		if got := strings.TrimSpace(answers[i]); got != l.want {
+			t.Errorf("%s\nprints %q, want %q\n%s", l.typed, got, l.want, errs)
+		}
 	}
 }
