@@ -26,6 +26,8 @@ const region = "eu-west-1"
 
 // clients are one caller's SDK clients.
 type clients struct {
+	config aws.Config
+
 	iam   *iam.Client
 	sts   *sts.Client
 	kms   *kms.Client
@@ -74,6 +76,7 @@ func (s *stage) in(region, id, secret, token string) clients {
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, token),
 	}
 	return clients{
+		config: cfg,
 		iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		ec2: ec2.NewFromConfig(cfg), trail: cloudtrail.NewFromConfig(cfg),
 		org:     organizations.NewFromConfig(cfg),

@@ -41,8 +41,9 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 	for _, key := range cause.Keys {
 		for _, o := range others {
 			was, is := before.direct(o.action, key), open.direct(o.action, key)
-			denied := is == access.ImplicitDeny || is == access.ExplicitDeny
-			p.NothingElse = p.NothingElse && (denied || was == access.Allowed)
+			// What stays open stays so for the same reason: the sets tell that it
+			// is not opened.
+			p.NothingElse = p.NothingElse && (is != access.Allowed || was == access.Allowed)
 			p.Others = append(p.Others, Check{
 				Action: o.action, Principal: before.Caller.ARN, Key: key, What: o.what,
 				Before: string(was), After: string(is),

@@ -1,0 +1,422 @@
+package cloud_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/keyturn/keyturn/internal/diagnose"
+)
+
+// TestScenarios plays every file of testdata/scenarios: something goes wrong in
+// the cloud, through its API alone; the doctor says what; the fix is applied, and
+// it works. A file's comment says what it is about, its file "script" what happens,
+// a command a line:
+//
+//	key K                         make a customer managed key; $K is its ARN
+//	user W [POLICY…]              make an IAM user with managed policies of AWS's
+//	role W [POLICY…]              make a role of which W is a session; $W is its ARN
+//	session W U R [FILE]          user U assumes role R, with a session policy
+//	allow U NAME FILE             put an inline policy on a user; FILE is of the archive
+//	call W SERVICE OPERATION IN   call the API; IN is JSON, or a file
+//	get V PATH                    $V is a member of the last answer: a.0.b
+//	instance I [KEY…]             root makes a stopped instance, with a volume for each key
+//	start W I STATE               W starts it, and it ends in that state
+//	launch W I STATE [KEY…]       W launches one
+//	stop W I                      W stops it
+//	group G I KEY                 an Auto Scaling group launches an instance that fails
+//	wait DURATION                 time passes
+//	diagnose W I [PRINCIPAL]      W asks the doctor
+//	cause KIND | outcome OUTCOME  what the doctor must say; the rest is of the same report
+//	words TEXT, layer TEXT, statement TEXT, agreement TEXT, note TEXT, further KIND
+//	proved                        the fixes are enough, and open nothing else
+//	mend                          apply the fixes, as "keyturn fix" does
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/scenarios/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	m := &matrix{found: make(map[[2]string]int)}
+	t.Run("play", func(t *testing.T) {
+		for _, file := range files {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+				t.Parallel()
+				playScenario(t, file, m)
+			})
+		}
+	})
+	m.print(t)
+}
+
+// matrix counts which cause was found where which was wanted.
+type matrix struct {
+	mu    sync.Mutex
+	found map[[2]string]int
+}
+
+func (m *matrix) add(want, got string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.found[[2]string{want, got}]++
+}
+
+// print shows the matrix; off its diagonal there must be nothing.
+func (m *matrix) print(t *testing.T) {
+	kinds := make(map[string]int)
+	for pair, n := range m.found {
+		if pair[0] != pair[1] {
+			t.Errorf("%d of %s were taken for %s", n, pair[0], pair[1])
+		}
+		kinds[pair[0]] += n
+	}
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		t.Logf("%-32s %d", k, m.found[[2]string{k, k}])
+	}
+}
+
+// scenario is one file being played.
+type scenario struct {
+	*stage
+	files  map[string]string
+	vars   map[string]string
+	people map[string]clients
+	answer any
+	report *diagnose.Report
+	matrix *matrix
+}
+
+func playScenario(t *testing.T, file string, m *matrix) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(raw)
+	if len(bytes.TrimSpace(archive.Comment)) == 0 {
+		t.Error("the scenario does not say what it is about")
+	}
+	s := &scenario{stage: newStage(t), files: map[string]string{}, vars: map[string]string{"ACCOUNT": "123456789012", "REGION": region}, matrix: m}
+	s.people = map[string]clients{"root": s.root}
+	s.vars["IMAGE"] = s.image()
+	for _, f := range archive.Files {
+		s.files[f.Name] = string(f.Data)
+	}
+	for n, line := range strings.Split(s.files["script"], "\n") {
+		line, _, _ = strings.Cut(line, "  #")
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		do, ok := commands[words[0]]
+		if !ok {
+			t.Fatalf("%s:%d: no command %s", file, n+1, words[0])
+		}
+		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
+		if err := do(s, words[1:], rest); err != nil {
+			t.Fatalf("%s: script line %d: %s: %v", file, n+1, strings.TrimSpace(line), err)
+		}
+	}
+}
+
+// expand puts variables in.
+func (s *scenario) expand(text string) string {
+	return os.Expand(text, func(name string) string {
+		v, ok := s.vars[name]
+		if !ok {
+			s.Fatalf("no variable %s", name)
+		}
+		return v
+	})
+}
+
+// file is a file of the archive with its variables put in.
+func (s *scenario) file(name string) string {
+	text, ok := s.files[name]
+	if !ok {
+		s.Fatalf("no file %s", name)
+	}
+	return s.expand(text)
+}
+
+func (s *scenario) person(name string) clients {
+	c, ok := s.people[name]
+	if !ok {
+		s.Fatalf("nobody is called %s", name)
+	}
+	return c
+}
+
+func managedARNs(names []string) []string {
+	arns := make([]string, len(names))
+	for i, n := range names {
+		arns[i] = "arn:aws:iam::aws:policy/" + n
+	}
+	return arns
+}
+
+// wanted compares a part of the report.
+func wanted(what, got, want string) error {
+	if !strings.Contains(got, want) {
+		return fmt.Errorf("the %s is %q", what, got)
+	}
+	return nil
+}
+
+var commands map[string]func(s *scenario, words []string, rest string) error
+
+func init() {
+	commands = map[string]func(s *scenario, words []string, rest string) error{
+		"key": func(s *scenario, w []string, _ string) error { s.vars[w[0]] = s.key(); return nil },
+		"user": func(s *scenario, w []string, _ string) error {
+			s.people[w[0]] = s.user(w[0], managedARNs(w[1:])...)
+			s.vars[w[0]] = "arn:aws:iam::123456789012:user/" + w[0]
+			return nil
+		},
+		"role":    makeRole,
+		"session": makeSession,
+		"allow": func(s *scenario, w []string, _ string) error {
+			s.allow(w[0], w[1], s.file(w[2]))
+			return nil
+		},
+		"call": call,
+		"get": func(s *scenario, w []string, _ string) error {
+			at := s.answer
+			for step := range strings.SplitSeq(w[1], ".") {
+				switch v := at.(type) {
+				case map[string]any:
+					at = v[step]
+				case []any:
+					var i int
+					if _, err := fmt.Sscan(step, &i); err != nil || i >= len(v) {
+						return fmt.Errorf("no element %s", step)
+					}
+					at = v[i]
+				default:
+					return fmt.Errorf("nothing at %s", step)
+				}
+			}
+			s.vars[w[0]] = fmt.Sprint(at)
+			return nil
+		},
+		"instance": func(s *scenario, w []string, _ string) error {
+			s.vars[w[0]] = s.stopped(s.volumes(w[1:])...)
+			return nil
+		},
+		"start": func(s *scenario, w []string, _ string) error {
+			s.start(s.person(w[0]), s.vars[w[1]])
+			s.await(s.vars[w[1]], ec2types.InstanceStateName(w[2]))
+			return nil
+		},
+		"launch": func(s *scenario, w []string, _ string) error {
+			s.vars[w[1]] = s.run(s.person(w[0]), s.volumes(w[3:])...)
+			s.await(s.vars[w[1]], ec2types.InstanceStateName(w[2]))
+			return nil
+		},
+		"stop": func(s *scenario, w []string, _ string) error {
+			if _, err := s.person(w[0]).ec2.StopInstances(s.Context(), &ec2.StopInstancesInput{InstanceIds: []string{s.vars[w[1]]}}); err != nil {
+				return err
+			}
+			s.await(s.vars[w[1]], ec2types.InstanceStateNameStopped)
+			return nil
+		},
+		"group": makeGroup,
+		"retry": func(s *scenario, w []string, _ string) error {
+			s.retry(w[0])
+			s.awaitInService(w[0], 1)
+			return nil
+		},
+		"wait": func(s *scenario, w []string, _ string) error {
+			d, err := time.ParseDuration(w[0])
+			s.cloud.Advance(d)
+			return err
+		},
+		"diagnose": func(s *scenario, w []string, _ string) error {
+			principal := ""
+			if len(w) > 2 {
+				principal = s.expand(w[2])
+			}
+			s.report = s.diagnose(s.person(w[0]), s.vars[w[1]], principal)
+			return nil
+		},
+		"cause": func(s *scenario, w []string, _ string) error {
+			got := string(s.report.Outcome)
+			if c := s.report.Cause; c != nil {
+				got = string(c.Kind)
+			}
+			s.matrix.add(w[0], got)
+			if got != w[0] {
+				return fmt.Errorf("the doctor says %s: %s", got, s.report.Summary)
+			}
+			return nil
+		},
+		"outcome": func(s *scenario, w []string, _ string) error {
+			s.matrix.add(w[0], string(s.report.Outcome))
+			return wanted("outcome", string(s.report.Outcome)+": "+s.report.Summary, w[0])
+		},
+		"words":     func(s *scenario, _ []string, rest string) error { return wanted("summary", s.report.Summary, s.expand(rest)) },
+		"layer":     func(s *scenario, _ []string, rest string) error { return wanted("layer", s.report.Cause.Layer, rest) },
+		"note":      func(s *scenario, _ []string, rest string) error { return wanted("note", s.report.Cause.Note, s.expand(rest)) },
+		"agreement": func(s *scenario, _ []string, rest string) error { return wanted("agreement", string(s.report.Cause.Agreement), rest) },
+		"statement": func(s *scenario, _ []string, rest string) error {
+			st := s.report.Cause.Statement
+			if st == nil {
+				return fmt.Errorf("no statement")
+			}
+			return wanted("statement", fmt.Sprintf("%s %s %d %s", st.Effect, st.Document, st.Index, st.Sid), s.expand(rest))
+		},
+		"further": func(s *scenario, w []string, _ string) error {
+			for _, c := range s.report.Further {
+				if string(c.Kind) == w[0] {
+					return nil
+				}
+			}
+			return fmt.Errorf("behind it are %+v", s.report.Further)
+		},
+		"proved": func(s *scenario, _ []string, _ string) error {
+			if p := s.report.Proof; p == nil || !p.Sufficient || !p.NothingElse {
+				return fmt.Errorf("the proof is %+v", p)
+			}
+			return nil
+		},
+		"mend": func(s *scenario, w []string, _ string) error {
+			cfg := s.root.config
+			if len(w) > 0 {
+				cfg = s.person(w[0]).config
+			}
+			repair, err := diagnose.NewRepair(s.Context(), cfg, s.report)
+			if err != nil {
+				return err
+			}
+			return repair.Apply(s.Context(), cfg, func([]diagnose.Call) error { return nil })
+		},
+	}
+}
+
+// volumes are those of the keys that words name: the root volume's, then others'.
+// A dash is a volume that is not encrypted, an asterisk the default key's.
+func (s *scenario) volumes(words []string) []volume {
+	devices := []string{"/dev/xvda", "/dev/sdf", "/dev/sdg"}
+	var all []volume
+	for i, w := range words {
+		v := volume{device: devices[i]}
+		switch w {
+		case "-":
+		case "*":
+			v.encrypted = true
+		default:
+			v.key, v.encrypted = s.vars[w], true
+		}
+		all = append(all, v)
+	}
+	if len(all) == 0 {
+		all = []volume{{device: devices[0]}}
+	}
+	return all
+}
+
+// assume opens a session of a role for somebody.
+func (s *scenario) assume(by clients, role, name string, policy *string) error {
+	arn := "arn:aws:iam::123456789012:role/" + role
+	out, err := by.sts.AssumeRole(s.Context(), &sts.AssumeRoleInput{RoleArn: &arn, RoleSessionName: aws.String("session"), Policy: policy})
+	if err != nil {
+		return err
+	}
+	s.people[name] = s.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return nil
+}
+
+func makeRole(s *scenario, w []string, _ string) error {
+	ctx := s.Context()
+	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":["sts:AssumeRole","sts:TagSession"]}}`
+	made, err := s.root.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &w[0], AssumeRolePolicyDocument: &trust})
+	if err != nil {
+		return err
+	}
+	for _, arn := range managedARNs(w[1:]) {
+		if _, err := s.root.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &w[0], PolicyArn: &arn}); err != nil {
+			return err
+		}
+	}
+	s.vars[w[0]] = *made.Role.Arn
+	if _, there := s.people["assumer"]; !there {
+		s.people["assumer"] = s.user("assumer")
+		s.allow("assumer", "assume", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}`)
+	}
+	return s.assume(s.people["assumer"], w[0], w[0], nil)
+}
+
+func makeSession(s *scenario, w []string, _ string) error {
+	var policy *string
+	if len(w) > 3 {
+		policy = aws.String(s.file(w[3]))
+	}
+	return s.assume(s.person(w[1]), w[2], w[0], policy)
+}
+
+// call makes any call of an SDK client: its answer is kept as JSON has it.
+func call(s *scenario, w []string, rest string) error {
+	c := s.person(w[0])
+	client := map[string]any{"iam": c.iam, "sts": c.sts, "kms": c.kms, "ec2": c.ec2, "organizations": c.org, "autoscaling": c.scaling}[w[1]]
+	if client == nil {
+		return fmt.Errorf("no service %s", w[1])
+	}
+	method := reflect.ValueOf(client).MethodByName(w[2])
+	if !method.IsValid() {
+		return fmt.Errorf("no operation %s", w[2])
+	}
+	_, text, _ := strings.Cut(rest, w[2])
+	if text = strings.TrimSpace(text); text == "" {
+		text = "{}"
+	} else if text[0] != '{' {
+		text = s.files[text]
+	}
+	in := reflect.New(method.Type().In(1).Elem())
+	decoder := json.NewDecoder(strings.NewReader(s.expand(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(in.Interface()); err != nil {
+		return err
+	}
+	out := method.Call([]reflect.Value{reflect.ValueOf(s.Context()), in})
+	if err, _ := out[1].Interface().(error); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(out[0].Interface())
+	if err != nil {
+		return err
+	}
+	s.answer = nil
+	return json.Unmarshal(raw, &s.answer)
+}
+
+// makeGroup makes an Auto Scaling group whose launches fail, and remembers the
+// instance that failed first.
+func makeGroup(s *scenario, w []string, _ string) error {
+	s.configuration(w[0], s.vars[w[2]])
+	s.group(s.root, w[0], w[0], 1, 2)
+	failed := s.awaitDenied(w[0])
+	_, after, ok := strings.Cut(*failed.Description, "Launching a new EC2 instance: ")
+	if !ok {
+		return fmt.Errorf("the activity names no instance: %s", *failed.Description)
+	}
+	s.vars[w[1]], _, _ = strings.Cut(after, ".")
+	_, err := s.root.scaling.SuspendProcesses(s.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &w[0]})
+	return err
+}
