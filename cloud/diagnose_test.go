@@ -34,7 +34,7 @@ func (s *stage) diagnose(by clients, id, principal string) *diagnose.Report {
 			}
 		}
 	}()
-	r, err := diagnose.Run(s.Context(), diagnose.Clients{EC2: by.ec2, KMS: by.kms, IAM: by.iam, CloudTrail: by.trail, STS: by.sts},
+	r, err := diagnose.Run(s.Context(), diagnose.Clients{EC2: by.ec2, KMS: by.kms, IAM: by.iam, CloudTrail: by.trail, STS: by.sts, Organizations: s.management().org},
 		diagnose.Options{Instance: id, Region: region, Principal: principal})
 	close(stop)
 	<-done

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -46,6 +48,9 @@ import (
 //	diagnose W I [PRINCIPAL]      W asks the doctor
 //	cause KIND | outcome OUTCOME  what the doctor must say; the rest is of the same report
 //	words TEXT, layer TEXT, statement TEXT, agreement TEXT, note TEXT, further KIND
+//	organization TYPE…            an organization with those types of policies besides SCPs, and a
+//	                              member account $M with its administrator "member"
+//	at W                          what follows happens in W's account, by W
 //	proved                        the fixes are enough, and open nothing else
 //	mend                          apply the fixes, as "keyturn fix" does
 func TestScenarios(t *testing.T) {
@@ -196,7 +201,9 @@ func init() {
 			s.allow(w[0], w[1], s.file(w[2]))
 			return nil
 		},
-		"call": call,
+		"call":         call,
+		"organization": makeOrganization,
+		"at":           func(s *scenario, w []string, _ string) error { s.root = s.person(w[0]); return nil },
 		"get": func(s *scenario, w []string, _ string) error {
 			at := s.answer
 			for step := range strings.SplitSeq(w[1], ".") {
@@ -271,10 +278,16 @@ func init() {
 			s.matrix.add(w[0], string(s.report.Outcome))
 			return wanted("outcome", string(s.report.Outcome)+": "+s.report.Summary, w[0])
 		},
-		"words":     func(s *scenario, _ []string, rest string) error { return wanted("summary", s.report.Summary, s.expand(rest)) },
-		"layer":     func(s *scenario, _ []string, rest string) error { return wanted("layer", s.report.Cause.Layer, rest) },
-		"note":      func(s *scenario, _ []string, rest string) error { return wanted("note", s.report.Cause.Note, s.expand(rest)) },
-		"agreement": func(s *scenario, _ []string, rest string) error { return wanted("agreement", string(s.report.Cause.Agreement), rest) },
+		"words": func(s *scenario, _ []string, rest string) error {
+			return wanted("summary", s.report.Summary, s.expand(rest))
+		},
+		"layer": func(s *scenario, _ []string, rest string) error { return wanted("layer", s.report.Cause.Layer, rest) },
+		"note": func(s *scenario, _ []string, rest string) error {
+			return wanted("note", s.report.Cause.Note, s.expand(rest))
+		},
+		"agreement": func(s *scenario, _ []string, rest string) error {
+			return wanted("agreement", string(s.report.Cause.Agreement), rest)
+		},
 		"statement": func(s *scenario, _ []string, rest string) error {
 			st := s.report.Cause.Statement
 			if st == nil {
@@ -297,15 +310,15 @@ func init() {
 			return nil
 		},
 		"mend": func(s *scenario, w []string, _ string) error {
-			cfg := s.root.config
+			with := diagnose.Configs{Account: s.root.config, Organization: s.management().config}
 			if len(w) > 0 {
-				cfg = s.person(w[0]).config
+				with.Account = s.person(w[0]).config
 			}
-			repair, err := diagnose.NewRepair(s.Context(), cfg, s.report)
+			repair, err := diagnose.NewRepair(s.Context(), with, s.report)
 			if err != nil {
 				return err
 			}
-			return repair.Apply(s.Context(), cfg, func([]diagnose.Call) error { return nil })
+			return repair.Apply(s.Context(), with, func([]diagnose.Call) error { return nil })
 		},
 	}
 }
@@ -340,6 +353,30 @@ func (s *scenario) assume(by clients, role, name string, policy *string) error {
 		return err
 	}
 	s.people[name] = s.as(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return nil
+}
+
+// makeOrganization makes an organization of the first account and a member.
+func makeOrganization(s *scenario, w []string, _ string) error {
+	k := &company{stage: s.stage}
+	k.admin = s.user("admin", "arn:aws:iam::aws:policy/AdministratorAccess")
+	ctx := s.Context()
+	if _, err := k.admin.org.CreateOrganization(ctx, &organizations.CreateOrganizationInput{}); err != nil {
+		return err
+	}
+	roots, err := k.admin.org.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err != nil {
+		return err
+	}
+	s.vars["R"] = *roots.Roots[0].Id
+	for _, kind := range w {
+		if _, err := k.admin.org.EnablePolicyType(ctx, &organizations.EnablePolicyTypeInput{RootId: roots.Roots[0].Id, PolicyType: orgtypes.PolicyType(kind)}); err != nil {
+			return err
+		}
+	}
+	s.people["admin"] = k.admin
+	s.vars["M"] = k.account("member")
+	s.people["member"] = k.enter(s.vars["M"])
 	return nil
 }
 

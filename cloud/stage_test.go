@@ -77,11 +77,18 @@ func (s *stage) in(region, id, secret, token string) clients {
 	}
 	return clients{
 		config: cfg,
-		iam: iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
+		iam:    iam.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		ec2: ec2.NewFromConfig(cfg), trail: cloudtrail.NewFromConfig(cfg),
 		org:     organizations.NewFromConfig(cfg),
 		scaling: autoscaling.NewFromConfig(cfg),
 	}
+}
+
+// management is the root user of the first account, whatever account the stage is
+// in.
+func (s *stage) management() clients {
+	id, secret := s.cloud.RootCredentials()
+	return s.as(id, secret, "")
 }
 
 // global is the stage as seen from the region of the global services.

@@ -24,6 +24,8 @@ type diagnoseOptions struct {
 // awsOptions are where AWS is and who asks.
 type awsOptions struct {
 	endpoint, region, profile string
+	// organization is a profile that may read the organization's policies.
+	organization string
 }
 
 func newDiagnose() *cobra.Command {
@@ -49,6 +51,7 @@ Exit codes:
 	f.StringVar(&o.endpoint, "endpoint-url", "", "URL of the services, if not AWS's own")
 	f.StringVar(&o.region, "region", "", "region of the instance")
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
+	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
 	return c
@@ -75,7 +78,11 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
 	if err != nil {
 		return err
 	}
-	report, err := diagnose.Run(c.Context(), diagnose.NewClients(cfg), diagnose.Options{
+	with, err := o.configs(c.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	report, err := diagnose.Run(c.Context(), diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{
 		Instance: instance, Principal: o.principal, Region: cfg.Region,
 	})
 	if err != nil {
@@ -123,6 +130,18 @@ func (o awsOptions) config(ctx context.Context) (aws.Config, error) {
 		return cfg, noCredentials(err)
 	}
 	return cfg, nil
+}
+
+// configs adds the configuration for the organization's policies.
+func (o awsOptions) configs(ctx context.Context, cfg aws.Config) (diagnose.Configs, error) {
+	with := diagnose.Configs{Account: cfg, Organization: cfg}
+	if o.organization == "" {
+		return with, nil
+	}
+	o.profile = o.organization
+	var err error
+	with.Organization, err = o.config(ctx)
+	return with, err
 }
 
 func noCredentials(err error) error {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/rogpeppe/go-internal/diff"
@@ -55,16 +54,21 @@ Exit codes:
 			if err != nil {
 				return err
 			}
-			if o.undo != "" {
-				return undoFix(c, cfg, o.undo)
+			with, err := o.configs(c.Context(), cfg)
+			if err != nil {
+				return err
 			}
-			return runFix(c, cfg, o, args[0])
+			if o.undo != "" {
+				return undoFix(c, with, o.undo)
+			}
+			return runFix(c, with, o, args[0])
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.endpoint, "endpoint-url", "", "URL of the services, if not AWS's own")
 	f.StringVar(&o.region, "region", "", "region of the instance")
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
+	f.StringVar(&o.organization, "organization-profile", "", "profile that may change the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who is to start the instance (default: who CloudTrail says it was)")
 	f.BoolVar(&o.yes, "yes", false, "apply without asking")
 	f.BoolVar(&o.noStart, "no-start", false, "apply the fix, and leave the instance as it is")
@@ -74,9 +78,9 @@ Exit codes:
 	return c
 }
 
-func runFix(c *cobra.Command, cfg aws.Config, o fixOptions, instance string) error {
-	ctx, out := c.Context(), c.OutOrStdout()
-	report, err := diagnose.Run(ctx, diagnose.NewClients(cfg), diagnose.Options{Instance: instance, Principal: o.principal, Region: cfg.Region})
+func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance string) error {
+	ctx, out, cfg := c.Context(), c.OutOrStdout(), with.Account
+	report, err := diagnose.Run(ctx, diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{Instance: instance, Principal: o.principal, Region: cfg.Region})
 	if err != nil {
 		return withHint(err)
 	}
@@ -88,7 +92,7 @@ func runFix(c *cobra.Command, cfg aws.Config, o fixOptions, instance string) err
 		}
 		return nil
 	}
-	repair, err := diagnose.NewRepair(ctx, cfg, report)
+	repair, err := diagnose.NewRepair(ctx, with, report)
 	if err != nil {
 		return &hintError{withHint(err), "keyturn diagnose " + instance + " shows the whole report"}
 	}
@@ -104,7 +108,7 @@ func runFix(c *cobra.Command, cfg aws.Config, o fixOptions, instance string) err
 	if err != nil {
 		return err
 	}
-	if err := repair.Apply(ctx, cfg, keep); err != nil {
+	if err := repair.Apply(ctx, with, keep); err != nil {
 		return &hintError{withHint(err), "what was applied can be undone: keyturn fix --undo " + file}
 	}
 	s.print("", "  "+s.good("Applied.")+" keyturn fix --undo "+file+" undoes it.")
@@ -114,7 +118,7 @@ func runFix(c *cobra.Command, cfg aws.Config, o fixOptions, instance string) err
 		}
 		return nil
 	}
-	return startAndWatch(ctx, s, cfg, o, instance)
+	return startAndWatch(ctx, s, with, o, instance)
 }
 
 // showRepair shows what is going to be changed.
@@ -192,7 +196,7 @@ func keeping(file string) (func([]diagnose.Call) error, error) {
 }
 
 // undoFix makes the calls of a file, and removes it once all are made.
-func undoFix(c *cobra.Command, cfg aws.Config, file string) error {
+func undoFix(c *cobra.Command, with diagnose.Configs, file string) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -202,7 +206,7 @@ func undoFix(c *cobra.Command, cfg aws.Config, file string) error {
 		return &hintError{fmt.Errorf("%s cannot be read: %w", file, err), "give the file that keyturn fix wrote"}
 	}
 	for _, call := range undo {
-		if _, err := call.Do(c.Context(), cfg); err != nil {
+		if _, err := call.Do(c.Context(), with); err != nil {
 			return withHint(fmt.Errorf("%s:%s: %w", call.Service, call.Operation, err))
 		}
 		fmt.Fprintf(c.OutOrStdout(), "  %s:%s\n", call.Service, call.Operation)
@@ -211,7 +215,8 @@ func undoFix(c *cobra.Command, cfg aws.Config, file string) error {
 }
 
 // startAndWatch starts the instance and sees what comes of it.
-func startAndWatch(ctx context.Context, s *screen, cfg aws.Config, o fixOptions, instance string) error {
+func startAndWatch(ctx context.Context, s *screen, with diagnose.Configs, o fixOptions, instance string) error {
+	cfg := with.Account
 	client := ec2.NewFromConfig(cfg)
 	if _, err := client.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{instance}}); err != nil {
 		return &hintError{fmt.Errorf("the fix is applied, but you cannot start the instance: %w", err), "let its caller start it"}
@@ -232,7 +237,7 @@ func startAndWatch(ctx context.Context, s *screen, cfg aws.Config, o fixOptions,
 			return nil
 		case state != string(ec2types.InstanceStateNamePending) && len(seen) > 1:
 			s.states(seen...)
-			report, err := diagnose.Run(ctx, diagnose.NewClients(cfg), diagnose.Options{Instance: instance, Region: cfg.Region})
+			report, err := diagnose.Run(ctx, diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{Instance: instance, Region: cfg.Region})
 			if err != nil {
 				return withHint(err)
 			}

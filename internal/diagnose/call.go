@@ -151,10 +151,23 @@ func writer(client reflect.Type, operation string) (reflect.Method, bool) {
 	return m, true
 }
 
-// Do makes the call with a configuration's credentials and returns the SDK's
-// output type, by pointer.
-func (c Call) Do(ctx context.Context, cfg aws.Config) (any, error) {
-	client := fixers(cfg)[c.Service]
+// Configs are the configurations that fixes are made with.
+type Configs struct {
+	// Account's is the instance's account, Organization's one that may change the
+	// organization's policies.
+	Account, Organization aws.Config
+}
+
+func (c Configs) of(service string) aws.Config {
+	if service == "organizations" {
+		return c.Organization
+	}
+	return c.Account
+}
+
+// Do makes the call and returns the SDK's output type, by pointer.
+func (c Call) Do(ctx context.Context, with Configs) (any, error) {
+	client := fixers(with.of(c.Service))[c.Service]
 	m, ok := writer(reflect.TypeOf(client), c.Operation)
 	if !ok {
 		return nil, fmt.Errorf("%s:%s is no call of a fix", c.Service, c.Operation)

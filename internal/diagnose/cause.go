@@ -19,7 +19,12 @@ const (
 	Boundary CauseKind = "permissions-boundary"
 	// SessionPolicy: the policy that was passed to AssumeRole does not.
 	SessionPolicy CauseKind = "session-policy"
-	// ControlPolicy: a policy of the organization or of an endpoint does not.
+	// ServiceControlPolicy and ResourceControlPolicy: a policy of the organization
+	// does not, and could be read.
+	ServiceControlPolicy  CauseKind = "service-control-policy"
+	ResourceControlPolicy CauseKind = "resource-control-policy"
+	// ControlPolicy: a policy of the organization or of an endpoint does not, says
+	// the event; nobody could read it.
 	ControlPolicy CauseKind = "control-policy"
 
 	KeyDisabled        CauseKind = "key-disabled"

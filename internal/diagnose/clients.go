@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -57,8 +58,20 @@ type STS interface {
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
-// Clients are the ways to an account's evidence. All are needed.
+// Organizations is what the doctor asks of Organizations. *organizations.Client
+// has it.
+type Organizations interface {
+	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
+	ListParents(context.Context, *organizations.ListParentsInput, ...func(*organizations.Options)) (*organizations.ListParentsOutput, error)
+	ListPoliciesForTarget(context.Context, *organizations.ListPoliciesForTargetInput, ...func(*organizations.Options)) (*organizations.ListPoliciesForTargetOutput, error)
+	DescribePolicy(context.Context, *organizations.DescribePolicyInput, ...func(*organizations.Options)) (*organizations.DescribePolicyOutput, error)
+}
+
+// Clients are the ways to an account's evidence. All are needed but Organizations:
+// without it the organization's policies are known from events alone.
 type Clients struct {
+	Organizations Organizations
+
 	EC2        EC2
 	KMS        KMS
 	IAM        IAM
@@ -78,8 +91,16 @@ func NewClients(cfg aws.Config) Clients {
 		CloudTrail: cloudtrail.NewFromConfig(cfg, func(o *cloudtrail.Options) {
 			o.RetryMaxAttempts = lookupAttempts
 		}),
-		STS: sts.NewFromConfig(cfg),
+		STS:           sts.NewFromConfig(cfg),
+		Organizations: organizations.NewFromConfig(cfg),
 	}
+}
+
+// WithOrganization has the organization's policies read with a configuration of
+// its own: the management account's, or a delegated administrator's.
+func (c Clients) WithOrganization(cfg aws.Config) Clients {
+	c.Organizations = organizations.NewFromConfig(cfg)
+	return c
 }
 
 // lookupAttempts is how often a throttled lookup is tried.

@@ -21,7 +21,11 @@ type Evidence struct {
 	Start, Denied, Stop *Event
 	// Caller is who started the instance, nil if nobody could tell.
 	Caller *Caller
-	Unread []Unread
+	// Organization is nil if there is none, or none could be read: NoOrganization
+	// tells the first.
+	Organization   *Organization
+	NoOrganization bool
+	Unread         []Unread
 	// Forecast: the question is whether a named principal could start the
 	// instance, whoever stopped it.
 	Forecast bool

@@ -54,6 +54,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		g.keys()
 		g.kmsEvents()
 		g.caller()
+		g.organization()
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Instance, err)

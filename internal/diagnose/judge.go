@@ -39,7 +39,7 @@ func newReport(e *Evidence) *Report {
 	return &Report{
 		Version: Version, Account: e.Site.Account, Region: e.Site.Region,
 		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: filled(e.Keys),
-		Start: e.Start, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Unread: filled(e.Unread),
+		Start: e.Start, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
 		Further: []Cause{}, Fixes: []Fix{},
 	}
 }
@@ -148,6 +148,8 @@ func (e *Evidence) byLayer(same []trial) (finding, bool) {
 		return e.boundary(same), true
 	case d.Layer == access.SessionLayer:
 		return e.session(same), true
+	case d.Layer == access.ServiceControlLayer, d.Layer == access.ResourceControlLayer:
+		return e.controlled(same), true
 	}
 	return finding{}, false
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -36,7 +34,7 @@ var (
 // NewRepair reads what the fixes of a report will change, and changes nothing. A
 // report without a fix, with one that a person has to make, or with one that is
 // not proved to be enough gives ErrNoFix, ErrByHand or ErrNotEnough.
-func NewRepair(ctx context.Context, cfg aws.Config, r *Report) (*Repair, error) {
+func NewRepair(ctx context.Context, with Configs, r *Report) (*Repair, error) {
 	p := &Repair{}
 	for _, f := range r.Fixes {
 		if f.Alternative {
@@ -55,7 +53,7 @@ func NewRepair(ctx context.Context, cfg aws.Config, r *Report) (*Repair, error) 
 	}
 	for _, f := range p.Fixes {
 		for _, c := range f.Calls {
-			b, err := c.Before(ctx, cfg)
+			b, err := c.Before(ctx, with)
 			if err != nil {
 				return nil, err
 			}
@@ -78,13 +76,13 @@ func (c Call) document() string {
 // Apply makes the calls, one after the other. Before the first and after each,
 // keep is given the calls that undo what was done, in the order in which to make
 // them. An error leaves done what was done.
-func (p *Repair) Apply(ctx context.Context, cfg aws.Config, keep func([]Call) error) error {
+func (p *Repair) Apply(ctx context.Context, with Configs, keep func([]Call) error) error {
 	undo := []Call{}
 	if err := keep(undo); err != nil {
 		return err
 	}
 	for _, s := range p.Steps {
-		out, err := s.Do(ctx, cfg)
+		out, err := s.Do(ctx, with)
 		if err != nil {
 			return fmt.Errorf("%s:%s: %w", s.Service, s.Operation, err)
 		}

@@ -40,6 +40,8 @@ type Report struct {
 	// Stop is the call that stopped or terminated the instance, where that is the cause.
 	Stop   *Event  `json:"stop"`
 	Caller *Caller `json:"caller"`
+	// Organization is what was read of it, nil if nothing was.
+	Organization *Organization `json:"organization"`
 	// Unread is what could not be read, and the permission that was missing.
 	Unread []Unread `json:"unread"`
 
@@ -138,6 +140,7 @@ const (
 	BoundaryFix      FixKind = "permissions-boundary"
 	SessionPolicyFix FixKind = "session-policy"
 	KeyPolicyFix     FixKind = "key-policy-statement"
+	ControlPolicyFix FixKind = "control-policy"
 	CommandFix       FixKind = "command"
 )
 

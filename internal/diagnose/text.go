@@ -181,6 +181,14 @@ func (r *Report) writeEvidence(p *page) {
 			p.step(&n, "The caller has "+d.Name, d.Source)
 		}
 	}
+	if o := r.Organization; o != nil {
+		p.step(&n, "The account is in the organization "+o.ID, o.Source)
+		for _, place := range o.Places {
+			for _, d := range place.Policies {
+				p.step(&n, "On account "+place.Account+" bears "+d.Name, d.Source)
+			}
+		}
+	}
 }
 
 func (r *Report) writeKey(p *page, n *int, k *Key) {

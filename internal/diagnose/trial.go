@@ -94,9 +94,8 @@ func (e *Evidence) complete(t *trial) {
 	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
 		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
 	}
-	for _, key := range unknowable {
-		c.SetUnknown(key)
-	}
+	e.placeKeys(c, t.request.Principal.Account, accountOf(t.request.Resource))
+	c.SetUnknown("aws:UserAgent") // it comes from the caller's client
 }
 
 // describeKey adds the condition keys that tell of a KMS key.
@@ -119,13 +118,6 @@ func (e *Evidence) describeKey(c *access.Context, arn string) {
 	}
 }
 
-// unknowable are condition keys whose values the doctor has no way to read: they
-// come from the organization or from the caller's client.
-var unknowable = []string{
-	"aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:ResourceOrgID", "aws:ResourceOrgPaths",
-	"aws:UserAgent",
-}
-
 // policies are the documents that bear on a request for a key.
 func (e *Evidence) policies(r *access.Request, byCaller bool) access.Policies {
 	var p access.Policies
@@ -141,6 +133,7 @@ func (e *Evidence) policies(r *access.Request, byCaller bool) access.Policies {
 		p.Boundary = e.Caller.Limit
 		p.Session, p.HasSession = e.Caller.Session, e.Caller.HasSession
 	}
+	e.control(r, &p)
 	for _, u := range e.Unread {
 		own := u.layer == access.IdentityLayer || u.layer == access.BoundaryLayer || u.layer == access.SessionLayer
 		switch {

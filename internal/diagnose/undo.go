@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 )
 
 // Before is what a call is about to change.
@@ -28,16 +29,16 @@ func always(calls ...Call) func(any) []Call { return func(any) []Call { return c
 
 // Before reads what the call is about to change. A fix that cannot be undone is
 // not begun.
-func (c Call) Before(ctx context.Context, cfg aws.Config) (Before, error) {
-	b, err := c.before(ctx, cfg)
+func (c Call) Before(ctx context.Context, with Configs) (Before, error) {
+	b, err := c.before(ctx, with)
 	if err != nil {
 		return b, fmt.Errorf("reading what %s:%s will change: %w", c.Service, c.Operation, err)
 	}
 	return b, nil
 }
 
-func (c Call) before(ctx context.Context, cfg aws.Config) (Before, error) {
-	i, k := iam.NewFromConfig(cfg), kms.NewFromConfig(cfg)
+func (c Call) before(ctx context.Context, with Configs) (Before, error) {
+	i, k := iam.NewFromConfig(with.Account), kms.NewFromConfig(with.Account)
 	switch in := c.Input.(type) {
 	case *iam.PutUserPolicyInput:
 		was, err := i.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: in.UserName, PolicyName: in.PolicyName})
@@ -105,6 +106,13 @@ func (c Call) before(ctx context.Context, cfg aws.Config) (Before, error) {
 			return Before{}, err
 		}
 		return Before{Document: aws.ToString(was.Policy), undo: always(putKeyPolicy(*in.KeyId, *was.Policy))}, nil
+	case *organizations.UpdatePolicyInput:
+		was, err := organizations.NewFromConfig(with.Organization).DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: in.PolicyId})
+		if err != nil {
+			return Before{}, err
+		}
+		text := was.Policy.Content
+		return Before{Document: aws.ToString(text), undo: always(Call{"organizations", "UpdatePolicy", &organizations.UpdatePolicyInput{PolicyId: in.PolicyId, Content: text}})}, nil
 	case *kms.EnableKeyInput:
 		return Before{undo: always(Call{"kms", "DisableKey", &kms.DisableKeyInput{KeyId: in.KeyId}})}, nil
 	case *kms.CancelKeyDeletionInput:
