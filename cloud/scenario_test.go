@@ -3,6 +3,7 @@ package cloud_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -291,7 +292,7 @@ func init() {
 		"statement": func(s *scenario, _ []string, rest string) error {
 			st := s.report.Cause.Statement
 			if st == nil {
-				return fmt.Errorf("no statement")
+				return errors.New("no statement")
 			}
 			return wanted("statement", fmt.Sprintf("%s %s %d %s", st.Effect, st.Document, st.Index, st.Sid), s.expand(rest))
 		},
@@ -432,7 +433,7 @@ func call(s *scenario, w []string, rest string) error {
 		return err
 	}
 	out := method.Call([]reflect.Value{reflect.ValueOf(s.Context()), in})
-	if err, _ := out[1].Interface().(error); err != nil {
+	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(out[0].Interface())
