@@ -243,6 +243,6 @@ func (s *street) ask(r *rapid.T, who resident, of *thing, service, name string, 
 func (s *street) rows(account string) []string {
 	return slices.DeleteFunc(othersRows(s.t, s.cloud, account), func(row string) bool {
 		key, _, _ := strings.Cut(row, " ")
-		return strings.Contains(key, "/iam.roleuse/") || strings.Contains(key, "/iam.actionuse/")
+		return strings.Contains(key, "/iam.roleuse/")
 	})
 }

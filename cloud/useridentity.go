@@ -139,12 +139,15 @@ func (u userIdentity) issuer() string {
 }
 
 // entity is the unique id of the user or role that a call counts for in IAM's
-// last accessed information; empty for all others.
+// last accessed information, or the account's for its root user, which counts in
+// the reports on organizations; empty for all others.
 func (u userIdentity) entity() string {
 	id := ""
 	switch {
 	case u.SessionContext != nil && u.SessionContext.SessionIssuer != nil:
 		id = u.SessionContext.SessionIssuer.PrincipalID
+	case u.Type == access.Root:
+		return u.AccountID
 	case u.Type == access.User:
 		id = u.PrincipalID
 	}

@@ -156,7 +156,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"AccountId": "210987654321", "PolicyId": "p-examplepolicy", "RootId": "r-exam", "OrganizationalUnitId": "ou-exam-exampleouid",
 		"ParentId": "r-exam", "ChildId": "210987654321", "TargetId": "210987654321", "SourceParentId": "r-exam",
 		"DestinationParentId": "ou-exam-exampleouid", "ResourceId": "p-examplepolicy", "ServicePrincipal": "guardduty.amazonaws.com",
-		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN, "Arn": user.ARN,
+		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN, "Arn": user.ARN, "EntityPath": "o-exampleorgid/r-exam",
 		"Url": "https://example.com/x", "OpenIDConnectProviderArn": "arn:aws:iam::123456789012:oidc-provider/example.com/x",
 		"SAMLProviderArn": "arn:aws:iam::123456789012:saml-provider/x", "TargetPrincipal": "210987654321",
 	}
@@ -198,7 +198,8 @@ func nobody(t *testing.T, c *Cloud) access.Principal {
 	}
 }
 
-// rows are the keys and values in the store, but for what time has due.
+// rows are the keys and values in the store, but for what time has due, and for
+// what was attempted, which is written a little later.
 func rows(t *testing.T, c *Cloud) []string {
 	t.Helper()
 	var all []string
@@ -209,7 +210,9 @@ func rows(t *testing.T, c *Cloud) []string {
 			if err != nil {
 				return err
 			}
-			all = append(all, r.Key+" "+string(r.Value))
+			if !strings.Contains(r.Key, "/iam.actionuse/") {
+				all = append(all, r.Key+" "+string(r.Value))
+			}
 		}
 		return nil
 	})

@@ -188,7 +188,7 @@ func job(c *api.Call, id *string) (accessJob, error) {
 
 // pageOf cuts a page out of a part of a report. A marker is good for the same
 // part of the same report only.
-func pageOf[T any](j accessJob, part string, all []T, marker *string, max *int32) (page[T], error) {
+func pageOf[T any](report, part string, all []T, marker *string, max *int32) (page[T], error) {
 	type numbered struct {
 		at   int
 		item T
@@ -197,13 +197,13 @@ func pageOf[T any](j accessJob, part string, all []T, marker *string, max *int32
 	for i, v := range all {
 		list[i] = numbered{i, v}
 	}
-	key := func(v numbered) string { return fmt.Sprintf("%s %s %06d", j.ID, part, v.at) }
+	key := func(v numbered) string { return fmt.Sprintf("%s %s %06d", report, part, v.at) }
 	if marker != nil {
 		last, err := decodeMarker(*marker)
 		if err != nil {
 			return page[T]{}, err
 		}
-		if !strings.HasPrefix(last, j.ID+" "+part+" ") {
+		if !strings.HasPrefix(last, report+" "+part+" ") {
 			return page[T]{}, invalidInput("The marker passed in the request was invalid.")
 		}
 	}
@@ -223,7 +223,7 @@ func (s *Service) getServiceLastAccessed(c *api.Call, in *iam.GetServiceLastAcce
 	if size == nil {
 		size = aws.Int32(servicesPage)
 	}
-	p, err := pageOf(j, "services", j.Services, in.Marker, size)
+	p, err := pageOf(j.ID, "services", j.Services, in.Marker, size)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +288,7 @@ func (s *Service) getServiceLastAccessedWithEntities(c *api.Call, in *iam.GetSer
 	if err != nil {
 		return nil, err
 	}
-	p, err := pageOf(j, "entities", all, in.Marker, in.MaxItems)
+	p, err := pageOf(j.ID, "entities", all, in.Marker, in.MaxItems)
 	return &iam.GetServiceLastAccessedDetailsWithEntitiesOutput{
 		JobStatus: types.JobStatusTypeCompleted, JobCreationDate: aws.Time(j.Created), JobCompletionDate: aws.Time(j.Completed),
 		EntityDetailsList: p.items, IsTruncated: p.truncated, Marker: p.marker,

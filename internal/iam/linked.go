@@ -48,7 +48,9 @@ func (s *Service) linkedOperations() []api.Operation {
 
 // Tasks are the works that IAM does later.
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
-	return map[string]func(*api.Call, json.RawMessage) error{deleteLinked: finishDeletion, makeReport: s.finishReport, makeAccessReport: finishAccessReport}
+	return map[string]func(*api.Call, json.RawMessage) error{
+		deleteLinked: finishDeletion, makeReport: s.finishReport, makeAccessReport: finishAccessReport, makeOrgReport: s.finishOrgReport,
+	}
 }
 
 // linkedPath is the path of a service's linked roles.

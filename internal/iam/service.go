@@ -63,7 +63,7 @@ func (s *Service) Operations() []api.Operation {
 		s.userOperations(), s.groupOperations(), s.roleOperations(), s.profileOperations(),
 		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
-		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(),
+		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(), s.orgReportOperations(),
 		s.samlOperations(), s.rootAccessOperations(),
 		s.sshKeyOperations(), s.signingCertificateOperations(), s.serverCertificateOperations(), s.serviceCredentialOperations(),
 	)
