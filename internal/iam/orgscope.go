@@ -105,8 +105,7 @@ func readOrgScope(c *api.Call, path, policyID string) (*orgScope, *failure, erro
 // where it is attached at or below the entity.
 func (o orgReader) one(scope *orgScope, policyID, entity, path string) (*failure, error) {
 	p, err := o.policy(policyID)
-	var unknown *types.PolicyNotFoundException
-	if errors.As(err, &unknown) {
+	if _, unknown := errors.AsType[*types.PolicyNotFoundException](err); unknown {
 		return unknownOrgRules, nil
 	}
 	if err != nil {
@@ -140,8 +139,7 @@ func (o orgReader) children(parent string, kind types.ChildType) ([]string, erro
 	in := &organizations.ListChildrenInput{ParentId: &parent, ChildType: kind}
 	for {
 		out, err := api.Invoke[organizations.ListChildrenOutput](o.c, "organizations", "ListChildren", in)
-		var unknown *types.ParentNotFoundException
-		if errors.As(err, &unknown) {
+		if _, unknown := errors.AsType[*types.ParentNotFoundException](err); unknown {
 			return nil, nil
 		}
 		if err != nil {
