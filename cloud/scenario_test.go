@@ -106,6 +106,8 @@ type scenario struct {
 	people map[string]clients
 	answer any
 	report *diagnose.Report
+	whole  *diagnose.Report // the report of somebody who may read everything
+	asked  [2]string        // the instance and the principal of the last diagnosis
 	matrix *matrix
 }
 
@@ -262,6 +264,7 @@ func init() {
 				principal = s.expand(w[2])
 			}
 			s.report = s.diagnose(s.person(w[0]), s.vars[w[1]], principal)
+			s.asked = [2]string{s.vars[w[1]], principal}
 			return nil
 		},
 		"cause": func(s *scenario, w []string, _ string) error {
@@ -273,7 +276,7 @@ func init() {
 			if got != w[0] {
 				return fmt.Errorf("the doctor says %s: %s", got, s.report.Summary)
 			}
-			return nil
+			return s.blind()
 		},
 		"outcome": func(s *scenario, w []string, _ string) error {
 			s.matrix.add(w[0], string(s.report.Outcome))

@@ -19,6 +19,7 @@ import (
 type diagnoseOptions struct {
 	awsOptions
 	principal, output string
+	permissions       bool
 }
 
 // awsOptions are where AWS is and who asks.
@@ -43,9 +44,21 @@ Exit codes:
   1  a cause was found
   2  no conclusion; the reason is printed`,
 		Example: `  keyturn diagnose i-0123456789abcdef0
+  keyturn diagnose --permissions
   keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
-		Args: oneInstance,
-		RunE: func(c *cobra.Command, args []string) error { return runDiagnose(c, o, args[0]) },
+		Args: func(c *cobra.Command, args []string) error {
+			if o.permissions {
+				return cobra.NoArgs(c, args)
+			}
+			return oneInstance(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.permissions {
+				_, err := fmt.Fprintln(c.OutOrStdout(), diagnose.PermissionsPolicy())
+				return err
+			}
+			return runDiagnose(c, o, args[0])
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.endpoint, "endpoint-url", "", "URL of the services, if not AWS's own")
@@ -53,6 +66,7 @@ Exit codes:
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
+	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
 	return c
 }

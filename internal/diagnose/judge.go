@@ -278,6 +278,8 @@ func (e *Evidence) nobodyKnown() string {
 func (r *Report) allAllowed(e *Evidence) {
 	d, worded := e.denial()
 	switch {
+	case e.Denied == nil && e.volumesUnread():
+		r.end(NoConclusion, fmt.Sprintf("Whether the volumes of %s are encrypted, and under which keys, could not be read: get ec2:DescribeVolumes.", e.Instance.ID))
 	case worded && e.outside(d):
 		f := e.controlPolicy(d)
 		r.conclude(f)
@@ -302,10 +304,24 @@ func (r *Report) allAllowed(e *Evidence) {
 	}
 }
 
+// volumesUnread tells whether nobody knows what the volumes are.
+func (e *Evidence) volumesUnread() bool {
+	for _, u := range e.Unread {
+		if u.Call == "ec2:DescribeVolumes" {
+			return true
+		}
+	}
+	return false
+}
+
 // outside tells a denial by a policy that the account does not show.
 func (e *Evidence) outside(d Denial) bool {
 	switch d.Layer {
-	case access.ServiceControlLayer, access.ResourceControlLayer, access.EndpointLayer:
+	case access.ServiceControlLayer:
+		return e.Caller == nil || e.place(e.Caller.Principal.Account) == nil
+	case access.ResourceControlLayer:
+		return e.Denied == nil || e.place(accountOf(e.Denied.Key)) == nil
+	case access.EndpointLayer:
 		return true
 	case access.SessionLayer:
 		return e.Caller != nil && !e.Caller.HasSession
