@@ -147,7 +147,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"InstanceSpecification": &ec2types.InstanceSpecification{InstanceId: aws.String("i-0123456789abcdef0")},
 		"Name":                  "x", "MinCount": int32(1), "MaxCount": int32(1),
 		"SpotInstanceRequestIds": "sir-01234567", "FleetIds": "fleet-01234567-89ab-cdef-0123-456789abcdef", "FleetId": "fleet-01234567-89ab-cdef-0123-456789abcdef",
-		"SpotFleetRequestId": "sfr-01234567-89ab-cdef-0123-456789abcdef", "SpotFleetRequestIds": "sfr-01234567-89ab-cdef-0123-456789abcdef", "VpcId": "vpc-0123456789abcdef0", "SubnetId": "subnet-0123456789abcdef0", "RouteTableId": "rtb-0123456789abcdef0",
+		"CapacityReservationId": "cr-0123456789abcdef0", "SpotFleetRequestId": "sfr-01234567-89ab-cdef-0123-456789abcdef", "SpotFleetRequestIds": "sfr-01234567-89ab-cdef-0123-456789abcdef", "VpcId": "vpc-0123456789abcdef0", "SubnetId": "subnet-0123456789abcdef0", "RouteTableId": "rtb-0123456789abcdef0",
 		"InternetGatewayId": "igw-0123456789abcdef0", "VpcEndpointId": "vpce-0123456789abcdef0", "VpcEndpointIds": "vpce-0123456789abcdef0",
 		"RouteTableIds": "rtb-0123456789abcdef0", "SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0", "AssociationId": "rtbassoc-0123456789abcdef0",
 		"NetworkInterfaceId": "eni-0123456789abcdef0", "AllocationId": "eipalloc-0123456789abcdef0",

@@ -67,6 +67,8 @@ type instance struct {
 	Spot                  string            `json:",omitempty"` // id of its Spot Instance request
 	Fleet                 string            `json:",omitempty"` // id of the fleet that launched it and looks after it
 	Reservations          reservationChoice `json:",omitempty"`
+	CapacityTarget        string            `json:",omitempty"` // id of the Capacity Reservation that it asks for
+	Capacity              string            `json:",omitempty"` // id of the one that it runs in
 }
 
 // reservationChoice is the preference of CapacityReservationSpecification.
@@ -77,6 +79,8 @@ const byReservation = "reservation"
 
 var instanceTable = store.NewTable("ec2.instance", store.Index[instance]{
 	Name: byReservation, Keys: func(_ string, i instance) []string { return []string{i.Reservation} },
+}, store.Index[instance]{
+	Name: byCapacity, Keys: func(_ string, i instance) []string { return some(i.Capacity) },
 })
 
 var instanceListing = listing[instance]{

@@ -45,9 +45,9 @@ func (v instanceView) describe() types.Instance {
 	d := types.Instance{
 		AmiLaunchIndex: aws.Int32(v.LaunchIndex), Architecture: types.ArchitectureValues(v.Architecture),
 		BlockDeviceMappings: v.describeMappings(), BootMode: types.BootModeValues(v.BootMode), ClientToken: aws.String(v.ClientToken),
-		CapacityReservationSpecification: &types.CapacityReservationSpecificationResponse{CapacityReservationPreference: v.reservationPreference()},
-		CpuOptions:                       &types.CpuOptions{CoreCount: aws.Int32(v.Cores), ThreadsPerCore: aws.Int32(v.ThreadsPerCore)},
-		CurrentInstanceBootMode:          v.currentBootMode(), EbsOptimized: aws.Bool(v.EBSOptimized), EnaSupport: aws.Bool(true),
+		CapacityReservationSpecification: v.describeCapacity(), CapacityReservationId: text(v.Capacity),
+		CpuOptions:              &types.CpuOptions{CoreCount: aws.Int32(v.Cores), ThreadsPerCore: aws.Int32(v.ThreadsPerCore)},
+		CurrentInstanceBootMode: v.currentBootMode(), EbsOptimized: aws.Bool(v.EBSOptimized), EnaSupport: aws.Bool(true),
 		EnclaveOptions: &types.EnclaveOptions{Enabled: aws.Bool(v.Enclaves)}, HibernationOptions: &types.HibernationOptions{Configured: aws.Bool(false)},
 		Hypervisor: types.HypervisorTypeXen, ImageId: aws.String(v.Image), InstanceId: aws.String(v.ID), InstanceType: types.InstanceType(v.Type),
 		KeyName: text(v.KeyName), LaunchTime: aws.Time(v.Launched),
@@ -130,6 +130,17 @@ func (v instanceView) monitoring() types.MonitoringState {
 		return types.MonitoringStatePending
 	default:
 		return types.MonitoringStateEnabled
+	}
+}
+
+// describeCapacity is what the instance asks for of Capacity Reservations.
+func (v instanceView) describeCapacity() *types.CapacityReservationSpecificationResponse {
+	if v.CapacityTarget == "" {
+		return &types.CapacityReservationSpecificationResponse{CapacityReservationPreference: v.reservationPreference()}
+	}
+	return &types.CapacityReservationSpecificationResponse{
+		CapacityReservationPreference: types.CapacityReservationPreference(v.Reservations),
+		CapacityReservationTarget:     &types.CapacityReservationTargetResponse{CapacityReservationId: aws.String(v.CapacityTarget)},
 	}
 }
 

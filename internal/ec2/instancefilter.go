@@ -79,6 +79,10 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"block-device-mapping.volume-id": func(v instanceView) []string {
 		return v.ofAttachments(func(_ attachment, volume string) string { return volume })
 	},
+	"capacity-reservation-id": func(v instanceView) []string { return some(v.Capacity) },
+	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id": func(v instanceView) []string {
+		return some(v.CapacityTarget)
+	},
 	"capacity-reservation-specification.capacity-reservation-preference": func(v instanceView) []string {
 		return some(string(v.reservationPreference()))
 	},
@@ -108,10 +112,9 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"private-dns-name-options.hostname-type":                        func(v instanceView) []string { return some(string(v.Names.kind())) },
 	"private-dns-name-options.enable-resource-name-dns-a-record":    func(v instanceView) []string { return flag(v.Names.A) },
 	"private-dns-name-options.enable-resource-name-dns-aaaa-record": func(v instanceView) []string { return flag(v.Names.AAAA) },
-}).without("affinity", "capacity-reservation-id", "host-id", "ipv6-address", "kernel-id",
+}).without("affinity", "host-id", "ipv6-address", "kernel-id",
 	"operator.principal", "outpost-arn", "product-code",
 	"product-code.type", "ramdisk-id", "requester-id", "tpm-support",
-	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
 	"capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn")
 
 // interfaceFilters adds the filters on an instance's interface, network-interface.…:

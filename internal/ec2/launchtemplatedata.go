@@ -30,7 +30,7 @@ func (s *Service) getLaunchTemplateData(c *api.Call, in *ec2.GetLaunchTemplateDa
 		Placement: &types.LaunchTemplatePlacement{
 			AvailabilityZone: aws.String(i.Zone), GroupName: aws.String(i.Placed.Group), Tenancy: i.Tenancy,
 		},
-		CapacityReservationSpecification: &types.LaunchTemplateCapacityReservationSpecificationResponse{CapacityReservationPreference: v.reservationPreference()},
+		CapacityReservationSpecification: new(types.LaunchTemplateCapacityReservationSpecificationResponse),
 		CpuOptions:                       &types.LaunchTemplateCpuOptions{CoreCount: aws.Int32(i.Cores), ThreadsPerCore: aws.Int32(i.ThreadsPerCore)},
 		EnclaveOptions:                   &types.LaunchTemplateEnclaveOptions{Enabled: aws.Bool(i.Enclaves)},
 		HibernationOptions:               &types.LaunchTemplateHibernationOptions{Configured: aws.Bool(false)},
@@ -44,6 +44,9 @@ func (s *Service) getLaunchTemplateData(c *api.Call, in *ec2.GetLaunchTemplateDa
 			HostnameType: i.Names.kind(), EnableResourceNameDnsARecord: aws.Bool(i.Names.A), EnableResourceNameDnsAAAARecord: aws.Bool(i.Names.AAAA),
 		},
 		BlockDeviceMappings: v.templateMappings(), NetworkInterfaces: v.templateInterfaces(),
+	}
+	if err := sameMembers(v.describeCapacity(), d.CapacityReservationSpecification); err != nil {
+		return nil, err
 	}
 	if i.Placed.Partition != 0 {
 		d.Placement.PartitionNumber = aws.Int32(i.Placed.Partition)

@@ -31,6 +31,7 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 	}
 	p.tags[types.ResourceTypeInstance] = from.mark(p.tags[types.ResourceTypeInstance])
 	// The Spot service launches for a request that is there already.
+	onSpot := p.spot
 	p.spot = p.spot && c.Caller.Principal.RoleARN != spotService.arn(c)
 	if p.spot {
 		if err := s.ensureRole(c, spotService); err != nil {
@@ -52,6 +53,11 @@ func (s *Service) runInstances(c *api.Call, in *ec2.RunInstancesInput) (*ec2.Run
 		}
 		if p.spot {
 			if err := s.spotOf(c, from.RunInstancesInput, &i, p.tags[types.ResourceTypeSpotInstancesRequest]); err != nil {
+				return nil, err
+			}
+		}
+		if !onSpot {
+			if err := i.occupy(c); err != nil {
 				return nil, err
 			}
 		}

@@ -45,6 +45,7 @@ func (s *Service) runInstancesNeeds(c *api.Call, in *ec2.RunInstancesInput) ([]a
 			}
 			return placementNeeds(c, "RunInstances", in.Placement.GroupName, in.Placement.GroupId)
 		},
+		func() ([]api.Need, error) { return capacityNeeds(c, in.CapacityReservationSpecification) },
 		func() ([]api.Need, error) { return s.volumeNeeds(c, p) },
 		func() ([]api.Need, error) { return s.snapshotNeeds(c, in.BlockDeviceMappings) },
 	} {

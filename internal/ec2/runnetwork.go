@@ -51,7 +51,7 @@ func (s *Service) planNetwork(c *api.Call, in *ec2.RunInstancesInput, p *launchP
 		}
 	}
 	for _, r := range requests {
-		planned, err := s.planInterface(c, r, in.Placement)
+		planned, err := s.planInterface(c, r, towardsReservation(c, in))
 		p.interfaces = append(p.interfaces, planned)
 		if err != nil {
 			return err

@@ -91,6 +91,7 @@ func (s *Service) planSteps(c *api.Call, in *ec2.RunInstancesInput, p *launchPla
 		func() error { return p.planSettings(c, in) },
 		func() error { return p.planTags(in) },
 		func() error { return p.planVolumes(in) },
+		func() error { return p.planCapacity(c, in.CapacityReservationSpecification) },
 	}
 }
 
@@ -246,9 +247,6 @@ func (p *launchPlan) planSettings(c *api.Call, in *ec2.RunInstancesInput) error 
 		i.AutoRecovery = string(o.AutoRecovery)
 	}
 	i.Names = p.subnet.Names.with(in.PrivateDnsNameOptions)
-	if o := in.CapacityReservationSpecification; o != nil {
-		i.Reservations = reservationChoice(o.CapacityReservationPreference)
-	}
 	i.Tenancy = types.TenancyDefault
 	if in.Placement != nil && in.Placement.Tenancy != "" {
 		i.Tenancy = in.Placement.Tenancy

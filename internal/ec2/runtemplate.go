@@ -139,6 +139,8 @@ func templateKeys(c *api.Call, in *ec2.RunInstancesInput, needs []api.Need) ([]a
 		types.ResourceTypeNetworkInterface: len(in.NetworkInterfaces) > 0,
 		types.ResourceTypeVolume:           len(in.BlockDeviceMappings) > 0,
 		types.ResourceTypeSnapshot:         len(in.BlockDeviceMappings) > 0,
+
+		types.ResourceTypeCapacityReservation: in.CapacityReservationSpecification != nil,
 	}
 	needs = append(needs, own)
 	for i := range needs {

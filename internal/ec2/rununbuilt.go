@@ -22,7 +22,6 @@ func refuseUnbuilt(in *ec2.RunInstancesInput) error {
 		asked bool
 	}{
 		{"AdditionalInfo", in.AdditionalInfo != nil},
-		{"CapacityReservationSpecification.CapacityReservationTarget", in.CapacityReservationSpecification != nil && in.CapacityReservationSpecification.CapacityReservationTarget != nil},
 		{"CpuOptions.AmdSevSnp", in.CpuOptions != nil && in.CpuOptions.AmdSevSnp == types.AmdSevSnpSpecificationEnabled},
 		{"CpuOptions.NestedVirtualization", in.CpuOptions != nil && in.CpuOptions.NestedVirtualization == types.NestedVirtualizationSpecificationEnabled},
 		{"ElasticGpuSpecification", len(in.ElasticGpuSpecification) > 0},

@@ -58,6 +58,7 @@ func (s *Service) Operations() []api.Operation {
 		s.spotOperations(),
 		s.fleetOperations(),
 		s.spotFleetOperations(),
+		s.capacityOperations(),
 	)
 }
 
@@ -65,7 +66,7 @@ func (s *Service) Operations() []api.Operation {
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	tasks := make(map[string]func(*api.Call, json.RawMessage) error)
 	for _, some := range []map[string]func(*api.Call, json.RawMessage) error{
-		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(), s.endpointTasks(), s.fleetTasks(), s.natTasks(),
+		s.instanceTasks(), s.volumeTasks(), s.snapshotTasks(), s.imageTasks(), s.spotTasks(), s.endpointTasks(), s.fleetTasks(), s.capacityTasks(), s.natTasks(),
 	} {
 		maps.Copy(tasks, some)
 	}

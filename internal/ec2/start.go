@@ -36,6 +36,9 @@ func (s *Service) startInstances(c *api.Call, in *ec2.StartInstancesInput) (*ec2
 			if err := s.checkRoot(c, i); err != nil {
 				return nil, err
 			}
+			if err := i.occupy(c); err != nil {
+				return nil, err
+			}
 			i.State, i.Reason, i.Transition, i.Launched = types.InstanceStateNamePending, reasonPending, "", wholeSecond(c)
 			if err := s.putInstance(c, i); err != nil {
 				return nil, err
@@ -84,7 +87,7 @@ func (s *Service) finishStart(c *api.Call, i instance) error {
 		if !answered {
 			return err
 		}
-		i.State, i.Reason, i.Transition = types.InstanceStateNameStopped, reason, reason.Code
+		i.State, i.Reason, i.Transition, i.Capacity = types.InstanceStateNameStopped, reason, reason.Code, ""
 		return s.putInstance(c, i)
 	}
 	return s.running(c, i)

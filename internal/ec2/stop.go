@@ -60,7 +60,7 @@ func (s *Service) finishStop(c *api.Call, i instance) error {
 	if err := s.disconnect(c, i); err != nil {
 		return err
 	}
-	i.State = types.InstanceStateNameStopped
+	i.State, i.Capacity = types.InstanceStateNameStopped, ""
 	if err := s.putInstance(c, i); err != nil {
 		return err
 	}

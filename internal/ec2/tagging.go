@@ -162,6 +162,7 @@ var taggablePrefixes = map[string]types.ResourceType{
 	"lt-":     types.ResourceTypeLaunchTemplate,
 	"sir-":    types.ResourceTypeSpotInstancesRequest,
 	"fleet-":  types.ResourceTypeFleet,
+	"cr-":     types.ResourceTypeCapacityReservation,
 	"sfr-":    types.ResourceTypeSpotFleetRequest,
 	"pg-":     types.ResourceTypePlacementGroup,
 	"vpce-":   types.ResourceTypeVpcEndpoint,
@@ -220,6 +221,8 @@ func (s *Service) existing(c *api.Call, id string) (types.ResourceType, error) {
 		_, err = routeTables.get(c, id)
 	case types.ResourceTypeVpcEndpoint:
 		_, err = vpcEndpoints.get(c, id)
+	case types.ResourceTypeCapacityReservation:
+		_, err = capacityReservations.get(c, id)
 	case types.ResourceTypeSpotFleetRequest:
 		_, err = getSpotFleet(c, id)
 	case types.ResourceTypeFleet:

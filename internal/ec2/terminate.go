@@ -31,7 +31,7 @@ func (s *Service) terminateInstances(c *api.Call, in *ec2.TerminateInstancesInpu
 
 // shutDown begins an instance's end.
 func (s *Service) shutDown(c *api.Call, i *instance, reason stateReason, transition string) error {
-	i.State, i.Reason, i.Transition = types.InstanceStateNameShuttingDown, reason, transition
+	i.State, i.Reason, i.Transition, i.Capacity = types.InstanceStateNameShuttingDown, reason, transition, ""
 	if err := s.putInstance(c, *i); err != nil {
 		return err
 	}

@@ -49,3 +49,18 @@ func TestFleetWalk(t *testing.T) {
 		{"aws ec2 describe-spot-price-history --query SpotPriceHistory", "[]"},
 	})
 }
+
+// TestCapacityWalk launches into a Capacity Reservation.
+func TestCapacityWalk(t *testing.T) {
+	t.Parallel()
+	typeAll(t, []line{
+		{"image=$(aws ec2 describe-images --owners amazon --filters 'Name=name,Values=al2023-ami-2023.*-x86_64' --query 'Images[0].ImageId' --output text)", ""},
+		{"room=$(aws ec2 create-capacity-reservation --instance-type t3.micro --instance-platform Linux/UNIX --availability-zone eu-west-1b --instance-count 1 --instance-match-criteria targeted --query CapacityReservation.CapacityReservationId --output text)", ""},
+		{"id=$(aws ec2 run-instances --image-id $image --instance-type t3.micro --capacity-reservation-specification \"CapacityReservationTarget={CapacityReservationId=$room}\" --query 'Instances[0].InstanceId' --output text) && aws ec2 describe-instances --instance-ids $id --query \"Reservations[0].Instances[0].[Placement.AvailabilityZone,CapacityReservationId=='$room']\" --output text", "eu-west-1b\tTrue"},
+		{"aws ec2 describe-capacity-reservations --capacity-reservation-ids $room --query 'CapacityReservations[0].[State,AvailableInstanceCount]' --output text", "active\t0"},
+		{"aws ec2 run-instances --image-id $image --instance-type t3.micro --capacity-reservation-specification \"CapacityReservationTarget={CapacityReservationId=$room}\" 2>&1 | grep -o ReservationCapacityExceeded", "ReservationCapacityExceeded"},
+		{"aws ec2 modify-capacity-reservation --capacity-reservation-id $room --instance-count 2 --query Return", "true"},
+		{"aws ec2 get-capacity-reservation-usage --capacity-reservation-id $room --query 'AvailableInstanceCount'", "1"},
+		{"aws ec2 cancel-capacity-reservation --capacity-reservation-id $room --query Return", "true"},
+	})
+}
