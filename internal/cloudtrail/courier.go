@@ -35,6 +35,8 @@ type Courier struct {
 	// looked is when a trail was last looked at in vain, by the trail's id: an
 	// empty queue is no reason to write.
 	looked map[string]time.Time
+	// refused is when a bucket last did not take a digest, by the chain's id.
+	refused map[string]time.Time
 }
 
 // Caller runs a function with a call of CloudTrail's own in an account and region,
@@ -44,7 +46,7 @@ type Caller func(ctx context.Context, account, region, partition string, fn func
 
 // NewCourier returns a courier for the trails in a store.
 func (s *Service) NewCourier(st store.Store, call Caller, log *slog.Logger) *Courier {
-	return &Courier{service: s, store: st, call: call, log: log, looked: make(map[string]time.Time)}
+	return &Courier{service: s, store: st, call: call, log: log, looked: make(map[string]time.Time), refused: make(map[string]time.Time)}
 }
 
 // route is one trail as the courier finds it.

@@ -79,6 +79,9 @@ func (c *Courier) digests(ctx context.Context, r route, now time.Time) (next tim
 	}
 	for id, k := range chains {
 		due := k.Start.Add(digestEvery)
+		if again := c.refused[id].Add(deliverEvery); again.After(due) {
+			due = again
+		}
 		if !now.Before(due) {
 			if due, err = c.digest(ctx, &r, id, k, now); err != nil {
 				return next, err
@@ -136,11 +139,13 @@ func (c *Courier) digest(ctx context.Context, r *route, id string, k chain, now 
 	}, func(w io.Writer) error { _, err := w.Write(made.packed); return err })
 	if err != nil {
 		c.log.Warn("a trail's digest is not delivered", "trail", r.trail.arn(), "bucket", r.trail.Bucket, "err", err)
+		c.refused[id] = now
 		return now.Add(deliverEvery), c.update(ctx, r, func(_ store.Tx, d *delivery) error {
 			d.DigestError = s3Error(err)
 			return nil
 		})
 	}
+	delete(c.refused, id)
 	following := chain{Account: k.Account, Region: k.Region, Start: k.End, Previous: &made.link}
 	err = c.update(ctx, r, func(tx store.Tx, d *delivery) error {
 		d.DigestDelivered, d.DigestError = now, ""

@@ -22,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/rootkey"
 	"github.com/keyturn/keyturn/internal/store"
 )
 
@@ -87,6 +88,8 @@ func TestQueueOrder(t *testing.T) {
 // shelfOfBuckets keeps objects in memory, and can be told to fail.
 type shelfOfBuckets struct {
 	objects map[string][]byte
+	// asked is how often something was to be put.
+	asked int
 	// fails is how many more writes fail, after half of the content.
 	fails int
 }
@@ -96,6 +99,7 @@ func (b *shelfOfBuckets) Look(context.Context, string) {}
 func (b *shelfOfBuckets) HasBucket(string) (bool, error) { return true, nil }
 
 func (b *shelfOfBuckets) Put(_ context.Context, bucket, key string, _ map[string]string, write func(io.Writer) error) error {
+	b.asked++
 	var content bytes.Buffer
 	if err := write(&content); err != nil {
 		return err
@@ -123,7 +127,11 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, store: store.Memory(), buckets: &shelfOfBuckets{objects: map[string][]byte{}}}
 	t.Cleanup(func() { w.store.Close() })
-	w.service = New(nil, WithBuckets(w.buckets))
+	root, err := rootkey.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.service = New(root, WithBuckets(w.buckets))
 	w.courier = w.service.NewCourier(w.store, nil, slog.New(slog.DiscardHandler))
 	w.trail = trail{
 		ID: "id", Account: account, Partition: "aws", Region: region, Name: "trail", Bucket: "bucket",
@@ -289,5 +297,70 @@ func TestOldQueue(t *testing.T) {
 	w.round(later.Add(6 * time.Minute))
 	if len(w.buckets.objects) != 1 {
 		t.Errorf("delivered is %v", w.ids())
+	}
+}
+
+// TestRefusedDigest: a digest that the bucket did not take is not offered again at
+// once, and is the same when it is taken.
+func TestRefusedDigest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.trail.Validation, w.trail.Validated = true, now
+	w.update(func(tx store.Tx) error { return put(tx, w.trail) })
+	w.collect(region, "a", now.Add(time.Second), 0)
+	w.round(now.Add(5 * time.Minute))
+	w.buckets.asked, w.buckets.fails = 0, 100
+	due := now.Add(time.Hour)
+	for _, at := range []time.Duration{0, 0, time.Minute, deliverEvery, deliverEvery + time.Minute, 2 * deliverEvery} {
+		w.round(due.Add(at))
+	}
+	if w.buckets.asked != 3 {
+		t.Errorf("the digest was offered %d times, want 3", w.buckets.asked)
+	}
+	w.buckets.fails = 0
+	w.round(due.Add(3 * deliverEvery))
+	digests := 0
+	for key := range w.buckets.objects {
+		if strings.Contains(key, "CloudTrail-Digest") {
+			digests++
+			if !strings.Contains(key, due.Format("20060102T150405Z")) {
+				t.Errorf("the digest ends at another time: %s", key)
+			}
+		}
+	}
+	if digests != 1 {
+		t.Errorf("there are %d digests", digests)
+	}
+}
+
+// TestNothingStays: of a trail that was deleted nothing is left once all is delivered.
+func TestNothingStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.trail.Validation, w.trail.Validated = true, now
+	w.update(func(tx store.Tx) error { return put(tx, w.trail) })
+	w.collect(region, "a", now.Add(time.Second), 0)
+	w.trail.Logging, w.trail.Stopped, w.trail.Deleted = false, now.Add(time.Minute), now.Add(time.Minute)
+	w.update(func(tx store.Tx) error { return put(tx, w.trail) })
+	w.collect(region, "too late", now.Add(2*time.Minute), 0)
+	for at := time.Duration(0); at < 3*time.Hour; at += deliverEvery {
+		w.round(now.Add(at))
+	}
+	if len(w.buckets.objects) != 2 {
+		t.Errorf("delivered are %v, want a log file and a digest", slices.Collect(maps.Keys(w.buckets.objects)))
+	}
+	w.update(func(tx store.Tx) error {
+		for row, err := range tx.Scan("", "") {
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(row.Key, "/cloudtrail.key/") {
+				t.Errorf("%s is left", row.Key)
+			}
+		}
+		return nil
+	})
+	if next := w.round(now.Add(4 * time.Hour)); !next.IsZero() {
+		t.Errorf("something is expected at %v", next)
 	}
 }
