@@ -314,6 +314,15 @@ func TestShadowTrails(t *testing.T) {
 	a.delivered("all regions", func() bool {
 		return slices.Contains(names(a.records(folder+"us-west-2")), "CreateKey") && slices.Contains(names(a.records(folder+"us-east-1")), "CreateUser")
 	})
+	told := func(in string) bool {
+		status, err := a.in(in, id, secret, "").trail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: &arn})
+		a.must(err)
+		return status.LatestDeliveryTime != nil
+	}
+	a.until("the status of the other region", func() bool { return told("us-west-2") })
+	if told("us-west-1") {
+		t.Error("the status of a region in which nothing happened tells of a delivery")
+	}
 	if n := len(slices.DeleteFunc(names(a.records("")), func(n string) bool { return n != "CreateKey" })); n != 1 {
 		t.Errorf("CreateKey of the other region is in %d files", n)
 	}
@@ -424,6 +433,43 @@ func TestDigestChain(t *testing.T) {
 	if status.LatestDigestDeliveryTime == nil {
 		t.Error("the status tells of no digest")
 	}
+}
+
+// TestListPublicKeys: the current key comes into being when it is asked for, is
+// good for thirty days, and is the region's.
+func TestListPublicKeys(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	id, secret := s.cloud.RootCredentials()
+	there := s.in("us-west-2", id, secret, "")
+	list := func(by clients, in cloudtrail.ListPublicKeysInput) []cttypes.PublicKey {
+		out, err := by.trail.ListPublicKeys(t.Context(), &in)
+		s.must(err)
+		return out.PublicKeyList
+	}
+	keys := list(s.root, cloudtrail.ListPublicKeysInput{})
+	if len(keys) != 1 || keys[0].ValidityEndTime.Sub(*keys[0].ValidityStartTime) != 30*24*time.Hour {
+		t.Fatalf("the keys are %+v", keys)
+	}
+	if again := list(s.root, cloudtrail.ListPublicKeysInput{}); *again[0].Fingerprint != *keys[0].Fingerprint {
+		t.Error("asked again, the region has another key")
+	}
+	if other := list(there, cloudtrail.ListPublicKeysInput{}); *other[0].Fingerprint == *keys[0].Fingerprint {
+		t.Error("two regions have one key")
+	}
+	before := s.cloud.Now().Add(-time.Hour)
+	if old := list(s.root, cloudtrail.ListPublicKeysInput{StartTime: aws.Time(before.Add(-time.Hour)), EndTime: &before}); len(old) > 0 {
+		t.Errorf("there were keys before there was one: %+v", old)
+	}
+	s.cloud.Advance(31 * 24 * time.Hour)
+	if next := list(s.root, cloudtrail.ListPublicKeysInput{}); len(next) != 1 || *next[0].Fingerprint == *keys[0].Fingerprint {
+		t.Errorf("after thirty days the key is still %+v", next)
+	}
+	if both := list(s.root, cloudtrail.ListPublicKeysInput{StartTime: &before}); len(both) != 2 {
+		t.Errorf("of two keys %d are found", len(both))
+	}
+	_, err := s.root.trail.ListPublicKeys(t.Context(), &cloudtrail.ListPublicKeysInput{StartTime: aws.Time(s.cloud.Now()), EndTime: &before})
+	s.wantError(err, "InvalidTimeRangeException", "")
 }
 
 func hexSHA256(b []byte) string {

@@ -76,7 +76,10 @@ func (c *Courier) deliverSealed(ctx context.Context, r *route, now time.Time) (d
 			return err
 		}
 		d.Sealed = nil
-		d.Attempted, d.Delivered, d.Error = now, now, ""
+		d.Attempted, d.Error = now, ""
+		for _, f := range files {
+			note(&d.Delivered, f.Region, now)
+		}
 		if !r.trail.Validation {
 			return nil
 		}

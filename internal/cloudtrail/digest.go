@@ -148,7 +148,8 @@ func (c *Courier) digest(ctx context.Context, r *route, id string, k chain, now 
 	delete(c.refused, id)
 	following := chain{Account: k.Account, Region: k.Region, Start: k.End, Previous: &made.link}
 	err = c.update(ctx, r, func(tx store.Tx, d *delivery) error {
-		d.DigestDelivered, d.DigestError = now, ""
+		d.DigestError = ""
+		note(&d.DigestDelivered, k.Region, now)
 		if !r.trail.validating() {
 			// The chain is broken: another one begins without a link to it.
 			return chainTable.Delete(tx, courierScope, id)

@@ -28,12 +28,20 @@ type delivery struct {
 	// Sealed is the generation before it, until it is delivered.
 	Sealed *sealed `json:",omitempty"`
 
-	// Attempted, Delivered and Error are GetTrailStatus'.
-	Attempted       time.Time `json:",omitzero"`
-	Delivered       time.Time `json:",omitzero"`
-	Error           string    `json:",omitempty"`
-	DigestDelivered time.Time `json:",omitzero"`
-	DigestError     string    `json:",omitempty"`
+	// What follows is GetTrailStatus', the times of files by region.
+	Attempted       time.Time            `json:",omitzero"`
+	Delivered       map[string]time.Time `json:",omitempty"`
+	Error           string               `json:",omitempty"`
+	DigestDelivered map[string]time.Time `json:",omitempty"`
+	DigestError     string               `json:",omitempty"`
+}
+
+// note remembers when a file of a region was delivered.
+func note(in *map[string]time.Time, region string, at time.Time) {
+	if *in == nil {
+		*in = make(map[string]time.Time)
+	}
+	(*in)[region] = at
 }
 
 // sealed is a generation that is being delivered. At is when it was sealed, and

@@ -38,7 +38,7 @@ func (s *Service) stopLogging(c *api.Call, in *cloudtrail.StopLoggingInput) (*cl
 	return &cloudtrail.StopLoggingOutput{}, put(c.Tx, t)
 }
 
-// getTrailStatus tells how delivery stands. The members that AWS calls no longer
+// getTrailStatus tells how delivery stands in the region. The members that AWS calls no longer
 // in use are empty texts, or repeat a time, as AWS has them.
 func (s *Service) getTrailStatus(c *api.Call, in *cloudtrail.GetTrailStatusInput) (*cloudtrail.GetTrailStatusOutput, error) {
 	t, err := s.find(c, aws.ToString(in.Name), byARN)
@@ -54,10 +54,10 @@ func (s *Service) getTrailStatus(c *api.Call, in *cloudtrail.GetTrailStatusInput
 		StartLoggingTime:   timeOrNil(t.Started),
 		StopLoggingTime:    timeOrNil(t.Stopped),
 		TimeLoggingStarted: aws.String(timeText(t.Started)), TimeLoggingStopped: aws.String(timeText(t.Stopped)),
-		LatestDeliveryTime:                 timeOrNil(d.Delivered),
-		LatestDigestDeliveryTime:           timeOrNil(d.DigestDelivered),
+		LatestDeliveryTime:                 timeOrNil(d.Delivered[c.Region]),
+		LatestDigestDeliveryTime:           timeOrNil(d.DigestDelivered[c.Region]),
 		LatestDeliveryAttemptTime:          aws.String(timeText(d.Attempted)),
-		LatestDeliveryAttemptSucceeded:     aws.String(timeText(d.Delivered)),
+		LatestDeliveryAttemptSucceeded:     aws.String(timeText(d.Delivered[c.Region])),
 		LatestNotificationAttemptTime:      aws.String(""),
 		LatestNotificationAttemptSucceeded: aws.String(""),
 	}

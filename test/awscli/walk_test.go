@@ -3,6 +3,8 @@
 package awscli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -131,6 +133,17 @@ var walks = []struct {
 	}},
 	{"cloudtrail", []line{
 		{"aws kms create-key > /dev/null && aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateKey --query 'Events[0].[EventName,EventSource,Username,ReadOnly]' --output text", "CreateKey\tkms.amazonaws.com\troot\tfalse"},
+		{"aws cloudtrail create-trail --name walk --s3-bucket-name nowhere 2>&1 | grep -o S3BucketDoesNotExistException", "S3BucketDoesNotExistException"},
+		{"arn=$(aws cloudtrail create-trail --name walk --s3-bucket-name example-logs --s3-key-prefix team --is-multi-region-trail --tags-list Key=team,Value=example --query TrailARN --output text) && echo $arn", "arn:aws:cloudtrail:eu-west-1:123456789012:trail/walk"},
+		{"aws cloudtrail start-logging --name walk && aws cloudtrail get-trail-status --name walk --query IsLogging", "true"},
+		{`aws cloudtrail put-event-selectors --trail-name walk --event-selectors '[{"ReadWriteType":"WriteOnly","ExcludeManagementEventSources":["kms.amazonaws.com"]}]' --query 'EventSelectors[0].IncludeManagementEvents'`, "true"},
+		{`aws cloudtrail put-event-selectors --trail-name walk --advanced-event-selectors '[{"Name":"all","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]' > /dev/null && aws cloudtrail get-event-selectors --trail-name walk --query 'AdvancedEventSelectors[].Name' --output text`, "all"},
+		{"aws cloudtrail describe-trails --region us-west-2 --query 'trailList[].[Name,HomeRegion,HasCustomEventSelectors]' --output text", "walk\teu-west-1\tTrue"},
+		{"aws cloudtrail stop-logging --region us-west-2 --name $arn 2>&1 | grep -o InvalidHomeRegionException", "InvalidHomeRegionException"},
+		{"aws cloudtrail list-tags --resource-id-list $arn --query 'ResourceTagList[].TagsList[].[Key,Value]' --output text", "team\texample"},
+		{"aws cloudtrail get-insight-selectors --trail-name walk 2>&1 | grep -o InsightNotEnabledException", "InsightNotEnabledException"},
+		{"aws cloudtrail list-public-keys --query 'length(PublicKeyList)'", "1"},
+		{"aws cloudtrail update-trail --name walk --no-is-multi-region-trail --query IsMultiRegionTrail && aws cloudtrail delete-trail --name walk && aws cloudtrail list-trails --query 'length(Trails)'", "false\n0"},
 	}},
 }
 
@@ -141,15 +154,19 @@ func TestWalks(t *testing.T) {
 	for _, walk := range walks {
 		t.Run(walk.service, func(t *testing.T) {
 			t.Parallel()
-			typeAll(t, walk.lines)
+			buckets := t.TempDir()
+			if err := os.Mkdir(filepath.Join(buckets, "example-logs"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			typeAll(t, walk.lines, "--buckets", buckets)
 		})
 	}
 }
 
 // typeAll types lines in one shell, on a server of their own.
-func typeAll(t *testing.T, lines []line) {
+func typeAll(t *testing.T, lines []line, args ...string) {
 	t.Helper()
-	root := serve(t, t.TempDir()).root()
+	root := serve(t, t.TempDir(), args...).root()
 	var script strings.Builder
 	const mark = "== next line =="
 	for _, l := range lines {
