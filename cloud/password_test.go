@@ -59,3 +59,38 @@ func TestPasswordSelfService(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsOfCredentialsAreNotRecorded: what is given out or handed in once
+// stands in no event.
+func TestSecretsOfCredentialsAreNotRecorded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	ctx := t.Context()
+	s.user("person")
+	person := aws.String("person")
+	git, err := s.root.iam.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: person, ServiceName: aws.String("codecommit.amazonaws.com")})
+	s.must(err)
+	again, err := s.root.iam.ResetServiceSpecificCredential(ctx, &iam.ResetServiceSpecificCredentialInput{UserName: person, ServiceSpecificCredentialId: git.ServiceSpecificCredential.ServiceSpecificCredentialId})
+	s.must(err)
+	key, err := s.root.iam.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: person, ServiceName: aws.String("bedrock.amazonaws.com"), CredentialAgeDays: aws.Int32(1)})
+	s.must(err)
+	private := "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----"
+	_, err = s.root.iam.UploadServerCertificate(ctx, &iam.UploadServerCertificateInput{ServerCertificateName: aws.String("web"), CertificateBody: aws.String("none"), PrivateKey: &private})
+	wantCode(t, err, "MalformedCertificate")
+
+	secrets := []string{*git.ServiceSpecificCredential.ServicePassword, *again.ServiceSpecificCredential.ServicePassword, *key.ServiceSpecificCredential.ServiceCredentialSecret, "c2VjcmV0"}
+	seen := map[string]bool{}
+	for _, name := range []string{"CreateServiceSpecificCredential", "ResetServiceSpecificCredential", "UploadServerCertificate"} {
+		for _, e := range s.events(name) {
+			seen[name] = true
+			for _, secret := range secrets {
+				if strings.Contains(*e.CloudTrailEvent, secret) {
+					t.Errorf("an event shows a secret: %s", *e.CloudTrailEvent)
+				}
+			}
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("events of %v only", seen)
+	}
+}

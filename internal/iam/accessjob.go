@@ -144,7 +144,7 @@ func (src *source) report(c *api.Call, j *accessJob) error {
 	slices.SortStableFunc(all, func(a, b actionUse) int { return b.At.Compare(a.At) })
 	may := newPotential(src.documents()...)
 	for service := range serviceref.Services() {
-		allowed := may.allowed(service, !j.ActionLevel)
+		allowed := may.allowed(service, !j.ActionLevel || !tracked[service.Prefix])
 		if len(allowed) == 0 {
 			continue
 		}
