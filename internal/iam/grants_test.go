@@ -18,8 +18,11 @@ import (
 func TestWhatIsAllowedIsReported(t *testing.T) {
 	t.Parallel()
 	requests := []struct{ service, action, resource string }{
-		{"kms", "Encrypt", "arn:aws:kms:eu-west-1:123456789012:key/a"}, {"kms", "ListKeys", "*"},
-		{"iam", "GetUser", "arn:aws:iam::123456789012:user/a"}, {"iam", "ListUsers", "*"}, {"sts", "AssumeRole", "arn:aws:iam::123456789012:role/a"},
+		{"kms", "Encrypt", "arn:aws:kms:eu-west-1:123456789012:key/a"},
+		{"kms", "ListKeys", "*"},
+		{"iam", "GetUser", "arn:aws:iam::123456789012:user/a"},
+		{"iam", "ListUsers", "*"},
+		{"sts", "AssumeRole", "arn:aws:iam::123456789012:role/a"},
 	}
 	patterns := []string{"*", "arn:aws:kms:*:123456789012:key/*", "arn:aws:kms:eu-west-1:123456789012:key/a", "arn:aws:iam::123456789012:user/*", "arn:aws:iam::*:role/a", "arn:aws:iam::123456789012:*"}
 	actions := []string{"*", "kms:*", "kms:Encrypt", "kms:List*", "iam:*", "iam:Get*", "iam:ListUsers", "sts:AssumeRole"}
