@@ -3,6 +3,7 @@ package ec2
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,6 +43,12 @@ type image struct {
 	RootDevice string         `json:"rootDevice"` // "/dev/xvda"
 	Mappings   []imageMapping `json:"mappings"`
 	Share      permissions    `json:"share,omitzero"`
+
+	Deprecated time.Time `json:"deprecated,omitzero"` // from when on it is out of date
+	// Protection is that from deregistration; with a cooldown it goes on until
+	// ProtectedUntil.
+	Protection     string    `json:"protection,omitempty"`
+	ProtectedUntil time.Time `json:"protectedUntil,omitzero"`
 
 	SourceInstance string `json:"sourceInstance,omitempty"`
 	SourceImage    string `json:"sourceImage,omitempty"`
@@ -85,7 +92,7 @@ func (im image) snapshots() []string {
 }
 
 func (s *Service) imageOperations() []api.Operation {
-	return []api.Operation{
+	return slices.Concat(s.imageSettingOperations(), s.guardOperations(), []api.Operation{
 		api.Op("CreateImage", s.createImageNeeds, s.createImage),
 		api.Op("RegisterImage", s.registerImageNeeds, s.registerImage),
 		api.Op("CopyImage", s.copyImageNeeds, s.copyImage),
@@ -96,7 +103,7 @@ func (s *Service) imageOperations() []api.Operation {
 		api.Read("DescribeImageAttribute",
 			onImage(s, "DescribeImageAttribute", func(in *ec2.DescribeImageAttributeInput) *string { return in.ImageId }), s.describeImageAttribute),
 		api.Read("DescribeImages", anywhere[ec2.DescribeImagesInput]("DescribeImages"), s.describeImages),
-	}
+	})
 }
 
 func (s *Service) imageTasks() map[string]func(*api.Call, json.RawMessage) error {
@@ -193,6 +200,11 @@ func (im image) describe(tags map[string]string) types.Image {
 		SourceInstanceId:    text(im.SourceInstance),
 		SourceImageId:       text(im.SourceImage),
 		SourceImageRegion:   text(im.SourceRegion),
+
+		DeregistrationProtection: aws.String(either(im.Protection, unprotected)),
+	}
+	if !im.Deprecated.IsZero() {
+		out.DeprecationTime = aws.String(imageTime(im.Deprecated))
 	}
 	for _, m := range im.Mappings {
 		out.BlockDeviceMappings = append(out.BlockDeviceMappings, m.describe())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -34,6 +35,12 @@ func (s *Service) describeImages(c *api.Call, in *ec2.DescribeImagesInput) (*ec2
 	var found []image
 	for _, im := range visible {
 		if !ownedBy(c, in.Owners, im.Owner, im.OwnerAlias) || !im.executableBy(c, in.ExecutableUsers) {
+			continue
+		}
+		if im.State == string(types.ImageStateDisabled) && !aws.ToBool(in.IncludeDisabled) && !slices.Contains(in.ImageIds, im.ID) {
+			continue
+		}
+		if im.deprecated(c.Now) && im.Owner != c.Account && !aws.ToBool(in.IncludeDeprecated) && !slices.Contains(in.ImageIds, im.ID) {
 			continue
 		}
 		ok, err := matchesTagged(c, im.ID, in.Filters, func(tags map[string]string, name string) ([]string, bool) {

@@ -139,6 +139,10 @@ func (s *Service) deregisterImage(c *api.Call, in *ec2.DeregisterImageInput) (*e
 	if err != nil {
 		return nil, err
 	}
+	if im.protected(c.Now) {
+		// The code is AWS's; the words rest on no source.
+		return nil, notPermitted("The image '%s' is protected from deregistration. Disable its deregistration protection and try again.", im.ID)
+	}
 	if err := share(c, sharedImageTable, im.ID, im.Share, permissions{}); err != nil {
 		return nil, err
 	}

@@ -135,6 +135,16 @@ func (s *Service) changeLaunchPermission(c *api.Call, im image, in *ec2.ModifyIm
 		return invalidCombination("No launch permissions to add or remove were specified.")
 	}
 	after := im.Share.with(g.add, g.remove)
+	if im.State == string(types.ImageStateDisabled) && len(g.add) > 0 {
+		return unavailableImage(im)
+	}
+	guard, err := guardsOf(c)
+	if err != nil {
+		return err
+	}
+	if guard.Images && after.Public && !im.Share.Public {
+		return blockedSharing("AMI", "AMIs")
+	}
 	for _, id := range im.snapshots() {
 		snap, err := s.getSnapshot(c, id)
 		if err != nil {
@@ -208,7 +218,7 @@ func (s *Service) describeImageAttribute(c *api.Call, in *ec2.DescribeImageAttri
 	case types.ImageAttributeNameImdsSupport:
 		out.ImdsSupport = value(im.IMDSSupport)
 	case types.ImageAttributeNameDeregistrationProtection:
-		out.DeregistrationProtection = value("disabled")
+		out.DeregistrationProtection = value(either(im.Protection, unprotected))
 	default:
 		return nil, unsupported("The attribute %s cannot be described.", in.Attribute)
 	}

@@ -134,7 +134,13 @@ func (s *Service) modifySnapshotAttribute(c *api.Call, in *ec2.ModifySnapshotAtt
 		return nil, invalidCombination("No permissions to add or remove were specified.")
 	}
 	after := snap.Share.with(g.add, g.remove)
+	guard, err := guardsOf(c)
+	if err != nil {
+		return nil, err
+	}
 	switch {
+	case guard.snapshots() != types.SnapshotBlockPublicAccessStateUnblocked && after.Public && !snap.Share.Public:
+		return nil, blockedSharing("snapshot", "snapshots")
 	case len(g.add) > 0 && snap.Encrypted && snap.KeyManaged:
 		return nil, notPermitted("Encrypted snapshots with EBS default key cannot be shared")
 	case after.Public && snap.Encrypted:
@@ -144,7 +150,15 @@ func (s *Service) modifySnapshotAttribute(c *api.Call, in *ec2.ModifySnapshotAtt
 }
 
 func (s *Service) shareSnapshot(c *api.Call, snap snapshot, after permissions) error {
-	if err := share(c, sharedSnapshotTable, snap.ID, snap.Share, after); err != nil {
+	guard, err := guardsOf(c)
+	if err != nil {
+		return err
+	}
+	shown := after
+	if guard.snapshots() == types.SnapshotBlockPublicAccessStateBlockAllSharing {
+		shown.Public = false // and stays out of the directory: see guardSnapshots
+	}
+	if err := share(c, sharedSnapshotTable, snap.ID, snap.Share, shown); err != nil {
 		return err
 	}
 	snap.Share = after
