@@ -51,7 +51,7 @@ var rules = map[string]rule{
 	"internal/kms":           serviceRule(),
 	"internal/organizations": serviceRule(),
 	"internal/sts":           serviceRule("policy/serviceref"),
-	"internal/diagnose":      {allow: []string{"access", "access/reach", "internal/launch", "policy", "policy/requestset"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
+	"internal/diagnose":      {allow: []string{"access", "access/reach", "internal/launch", "policy", "policy/requestset", "policy/serviceref"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
 	"internal/simulate":      {allow: []string{"access", "internal/diagnose", "internal/evaluation", "internal/launch", "policy", "policy/serviceref"}, deny: []string{"database/sql"}, why: "requests that are described, decided; it reads accounts with the doctor's readers"},
 	"internal/wire/model":    {why: "tables"},
 	"internal/wire/sigv4":    {deny: []string{"database/sql"}, why: "signatures only"},

@@ -2,6 +2,7 @@ package cloud_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,12 +63,16 @@ func (s *scenario) blind() error {
 	return nil
 }
 
+// nearlyAllowed are the causes that are a permission that is missing, with what
+// somebody wrote in its place.
+var nearlyAllowed = []diagnose.CauseKind{diagnose.ConditionMismatch, diagnose.ResourceMismatch, diagnose.ActionMisspelt, diagnose.StalePrincipal}
+
 // known tells whether a cause is one of those that the whole report has. Of a
 // statement that does not fit for a condition, who cannot read it may say that
 // none allows: that is what the event says, and the fix is the same.
 func (s *scenario) known(c *diagnose.Cause) bool {
 	for _, w := range append([]diagnose.Cause{*s.whole.Cause}, s.whole.Further...) {
-		missing := w.Kind == diagnose.ConditionMismatch && (c.Kind == diagnose.IdentityMissing || c.Kind == diagnose.KeyPolicyMissing)
+		missing := slices.Contains(nearlyAllowed, w.Kind) && (c.Kind == diagnose.IdentityMissing || c.Kind == diagnose.KeyPolicyMissing)
 		controlled := (w.Kind == diagnose.ServiceControlPolicy || w.Kind == diagnose.ResourceControlPolicy) && c.Kind == diagnose.ControlPolicy
 		if c.Kind == w.Kind || (missing || controlled) && c.Layer == w.Layer {
 			return true

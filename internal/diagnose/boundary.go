@@ -30,7 +30,7 @@ func (e *Evidence) boundary(same []trial) finding {
 		return finding{cause: c, fixes: []Fix{e.changeBoundary(text)}}
 	}
 	c.Sentence = fmt.Sprintf("The permissions boundary of %s, %s, does not allow %s, so no policy can.", e.who(), limit.Name, t.request.Action)
-	c.Statement = nearMiss(t)
+	c.Statement = nearMiss(t, policy.ConditionElement)
 	text, err := withStatements(limit.Policy.Text(), e.allowing(same, nil)...)
 	if err != nil {
 		return finding{cause: c}

@@ -11,6 +11,12 @@ const (
 	IdentityDenied CauseKind = "identity-policy-deny"
 	// ConditionMismatch: an Allow statement fits but for a condition.
 	ConditionMismatch CauseKind = "condition-mismatch"
+	// ResourceMismatch: an Allow statement is for another key.
+	ResourceMismatch CauseKind = "resource-mismatch"
+	// ActionMisspelt: an Allow statement is for an action that there is not.
+	ActionMisspelt CauseKind = "action-misspelt"
+	// StalePrincipal: the key policy allows somebody who was deleted.
+	StalePrincipal CauseKind = "stale-principal"
 	// KeyPolicyMissing: the key policy neither delegates to IAM nor names the caller.
 	KeyPolicyMissing CauseKind = "key-policy-missing"
 	// KeyPolicyDenied: a Deny statement of the key policy.

@@ -17,9 +17,11 @@ func (e *Evidence) identityMissing(same []trial) finding {
 	c := e.causeOf(IdentityMissing, same)
 	c.Sentence = fmt.Sprintf("No identity-based policy of %s allows %s on the key of the %s.",
 		e.who(), t.request.Action, e.volumeWords(c.Volumes))
-	if near := nearMiss(t); near != nil {
+	if near := nearMiss(t, policy.ConditionElement); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
 		c.Sentence = fmt.Sprintf("The statement that would allow %s to call %s does not fit: %s.", e.who(), t.request.Action, near.Failed)
+	} else if !e.meantOtherResource(&c, t) && !e.misspelt(&c, t) {
+		e.stale(&c, t)
 	}
 	if e.Caller.Principal.ServiceLinked {
 		c.Note = "A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\")."
@@ -28,16 +30,16 @@ func (e *Evidence) identityMissing(same []trial) finding {
 	return finding{cause: c, fixes: []Fix{e.allowIdentity(same)}}
 }
 
-// nearMiss is the Allow statement that fits but for one condition, nil if there
-// is none.
-func nearMiss(t *trial) *Statement {
+// nearMiss is the Allow statement that fits but for one element of a kind, nil if
+// there is none.
+func nearMiss(t *trial, element policy.Element) *Statement {
 	for _, l := range t.decision.Layers {
 		if l.Layer != t.decision.Layer {
 			continue
 		}
 		for i := range l.Reasons {
 			r := &l.Reasons[i]
-			if r.Effect == policy.Allow && !r.Match && r.Others == 0 && r.Failed != nil && r.Failed.Element == policy.ConditionElement {
+			if r.Effect == policy.Allow && !r.Match && r.Others == 0 && r.Failed != nil && r.Failed.Element == element {
 				return statementOf(r)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // rootSid is the Sid of the statement in KMS's default key policy (KMS guide,
@@ -18,9 +19,11 @@ func (e *Evidence) keyPolicyMissing(same []trial) finding {
 	c := e.causeOf(KeyPolicyMissing, same)
 	c.Sentence = fmt.Sprintf("The key policy of %s neither lets the account's IAM policies decide nor names %s, so nothing allows %s.",
 		t.request.Resource, e.who(), t.request.Action)
-	if near := nearMiss(t); near != nil {
+	if near := nearMiss(t, policy.ConditionElement); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
 		c.Sentence = fmt.Sprintf("The %s would allow %s to call %s, but: %s.", near.place(), e.who(), t.request.Action, near.Failed)
+	} else {
+		e.stale(&c, t)
 	}
 	return finding{cause: c, fixes: append(e.delegate(same), e.alternatives(same)...)}
 }

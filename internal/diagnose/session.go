@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // session: the session policy, passed when the role was assumed, does not let
@@ -18,7 +19,7 @@ func (e *Evidence) session(same []trial) finding {
 	} else {
 		c.Sentence = fmt.Sprintf("The role %s may call %s, but the session policy of its session %s does not allow it.",
 			lastPart(e.Caller.Principal.RoleARN), t.request.Action, e.Caller.Principal.Name)
-		c.Statement = nearMiss(t)
+		c.Statement = nearMiss(t, policy.ConditionElement)
 	}
 	c.Note = "A session keeps the policy it was made with: assume the role again."
 	if len(e.Caller.Session) == 0 {

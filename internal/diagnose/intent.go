@@ -1,0 +1,120 @@
+package diagnose
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/keyturn/keyturn/policy"
+	"github.com/keyturn/keyturn/policy/serviceref"
+)
+
+// What somebody wrote to allow the request, and why it does not. The fix is that
+// of a permission that is missing; what was written can go.
+
+// meantOtherResource: a statement that allows the action on another key, such as
+// the one that the volume had before.
+func (e *Evidence) meantOtherResource(c *Cause, t *trial) bool {
+	near := nearMiss(t, policy.ResourceElement)
+	if near == nil || e.forOwnKey(near) {
+		return false
+	}
+	c.Kind, c.Statement = ResourceMismatch, near
+	c.Sentence = fmt.Sprintf("The statement that would allow %s to call %s is for another key than the volume's: %s.", e.who(), t.request.Action, near.Failed)
+	return true
+}
+
+// forOwnKey tells whether a statement is for one of the volumes' keys: then another
+// is missing.
+func (e *Evidence) forOwnKey(s *Statement) bool {
+	for i := range e.Caller.Identity {
+		h := &e.Caller.Identity[i]
+		if h.Name != s.Document || h.ARN != s.ARN || s.Index >= h.Document.Policy.Len() {
+			continue
+		}
+		for _, pattern := range h.Document.Policy.Statement(s.Index).Resources() {
+			for _, k := range e.Keys {
+				if policy.MatchResource(pattern, k.ARN) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// misspelt: a statement allows what KMS has no such action for, and nearly the
+// action that is asked for. IAM keeps such a statement without a word.
+func (e *Evidence) misspelt(c *Cause, t *trial) bool {
+	for i := range e.Caller.Identity {
+		h := &e.Caller.Identity[i]
+		for j := range h.Document.Policy.Len() {
+			s := h.Document.Policy.Statement(j)
+			if s.Effect() != policy.Allow {
+				continue
+			}
+			for _, written := range s.Actions() {
+				if !nearlyNamed(written, t.request.Action) {
+					continue
+				}
+				c.Kind = ActionMisspelt
+				c.Statement = &Statement{Document: h.Name, ARN: h.ARN, Index: j, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: "Action " + written}
+				c.Sentence = fmt.Sprintf("The %s allows %s, which KMS does not have: it was to be %s.", c.Statement.place(), written, t.request.Action)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nearlyNamed tells whether what was written matches no action at all, but begins
+// as the action does, or the action begins so.
+func nearlyNamed(written, action string) bool {
+	w, a := strings.ToLower(strings.TrimRight(written, "*")), strings.ToLower(action)
+	if !strings.HasPrefix(w, "kms:") || len(w) < len("kms:")+4 || !strings.HasPrefix(w, a) && !strings.HasPrefix(a, w) {
+		return false
+	}
+	for range serviceref.Actions(written) {
+		return false
+	}
+	return true
+}
+
+// deleted is the form of the unique id in whose place a policy shows a user or
+// role that is no more (IAM guide, "AWS JSON policy elements: Principal").
+var deleted = regexp.MustCompile(`^(AIDA|AROA)[A-Z0-9]{12,}$`)
+
+// stale: the key's policy names a user or role that was deleted. One made anew
+// under its name is somebody else.
+func (e *Evidence) stale(c *Cause, t *trial) bool {
+	k := e.key(t.request.Resource)
+	if k == nil || k.Policy == nil {
+		return false
+	}
+	for i := range k.Policy.Policy.Len() {
+		s := k.Policy.Policy.Statement(i)
+		if s.Effect() != policy.Allow || !matchesAny(s.Actions(), t.request.Action) {
+			continue
+		}
+		for _, p := range s.Principals() {
+			if p.Type != policy.AWSPrincipal || !deleted.MatchString(p.Name) {
+				continue
+			}
+			c.Kind = StalePrincipal
+			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: "Principal " + p.Name}
+			c.Sentence = fmt.Sprintf("The %s allows %s to %s, the id of a user or role that was deleted: %s is somebody else, even if the name is the same.",
+				c.Statement.place(), t.request.Action, p.Name, e.who())
+			return true
+		}
+	}
+	return false
+}
+
+func matchesAny(patterns []string, action string) bool {
+	for _, p := range patterns {
+		if policy.MatchAction(p, action) {
+			return true
+		}
+	}
+	return false
+}
