@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/policy"
 	"github.com/keyturn/keyturn/policy/serviceref"
 )
@@ -16,7 +17,7 @@ import (
 // the one that the volume had before.
 func (e *Evidence) meantOtherResource(c *Cause, t *trial) bool {
 	near := nearMiss(t, policy.ResourceElement)
-	if near == nil || e.forOwnKey(near) {
+	if near == nil || e.forOwnKey(near, t) {
 		return false
 	}
 	c.Kind, c.Statement = ResourceMismatch, near
@@ -26,22 +27,29 @@ func (e *Evidence) meantOtherResource(c *Cause, t *trial) bool {
 
 // forOwnKey tells whether a statement is for one of the volumes' keys: then another
 // is missing.
-func (e *Evidence) forOwnKey(s *Statement) bool {
+func (e *Evidence) forOwnKey(s *Statement, t *trial) bool {
 	for i := range e.Caller.Identity {
 		h := &e.Caller.Identity[i]
 		if h.Name != s.Document || h.ARN != s.ARN || s.Index >= h.Document.Policy.Len() {
 			continue
 		}
-		for _, pattern := range h.Document.Policy.Statement(s.Index).Resources() {
-			for _, k := range e.Keys {
-				if policy.MatchResource(pattern, k.ARN) {
-					return true
-				}
+		for _, k := range e.Keys {
+			r := t.request
+			r.Resource = k.ARN
+			env := policy.NewEnv(r.Action, r.Resource, nil, keysOfRequest{&r})
+			if f := h.Document.Policy.Statement(s.Index).Fit(&env); f.Applies != policy.No || f.Element != policy.ResourceElement {
+				return true
 			}
 		}
 	}
 	return false
 }
+
+// keysOfRequest gives a request's condition keys to a statement.
+type keysOfRequest struct{ *access.Request }
+
+// Get implements policy.Keys.
+func (k keysOfRequest) Get(key string) ([]string, bool, bool) { return k.Key(key) }
 
 // misspelt: a statement allows what KMS has no such action for, and nearly the
 // action that is asked for. IAM keeps such a statement without a word.
