@@ -94,10 +94,10 @@ var deleted = regexp.MustCompile(`^(AIDA|AROA)[A-Z0-9]{12,}$`)
 
 // stale: the key's policy names a user or role that was deleted. One made anew
 // under its name is somebody else.
-func (e *Evidence) stale(c *Cause, t *trial) bool {
+func (e *Evidence) stale(c *Cause, t *trial) {
 	k := e.key(t.request.Resource)
 	if k == nil || k.Policy == nil {
-		return false
+		return
 	}
 	for i := range k.Policy.Policy.Len() {
 		s := k.Policy.Policy.Statement(i)
@@ -112,10 +112,9 @@ func (e *Evidence) stale(c *Cause, t *trial) bool {
 			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: "Principal " + p.Name}
 			c.Sentence = fmt.Sprintf("The %s allows %s to %s, the id of a user or role that was deleted: %s is somebody else, even if the name is the same.",
 				c.Statement.place(), t.request.Action, p.Name, e.who())
-			return true
+			return
 		}
 	}
-	return false
 }
 
 func matchesAny(patterns []string, action string) bool {
