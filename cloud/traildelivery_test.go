@@ -85,7 +85,7 @@ func TestBucketIsGone(t *testing.T) {
 	}
 	a.must(os.Mkdir(folder+"-away", 0o755))
 	a.cloud.Advance(6 * time.Minute)
-	a.until("an error in the status", func() bool { return aws.ToString(status().LatestDeliveryError) == "NoSuchBucket" })
+	a.comes("an error in the status", func() bool { return aws.ToString(status().LatestDeliveryError) == "NoSuchBucket" })
 	if status().LatestDeliveryTime != nil {
 		t.Error("something was delivered")
 	}
@@ -95,7 +95,7 @@ func TestBucketIsGone(t *testing.T) {
 	if n := names(a.records("")); n[0] != "StartLogging" {
 		t.Errorf("delivered are %v", n)
 	}
-	a.until("the error to go", func() bool {
+	a.comes("the error to go", func() bool {
 		e := status()
 		return e.LatestDeliveryError == nil && e.LatestDeliveryTime != nil
 	})

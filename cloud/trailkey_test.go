@@ -94,7 +94,7 @@ func TestTrailKeyIsDisabled(t *testing.T) {
 	_, err := a.root.kms.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key})
 	a.must(err)
 	a.cloud.Advance(6 * time.Minute)
-	a.until("an error in the status", func() bool {
+	a.comes("an error in the status", func() bool {
 		out, err := a.root.trail.GetTrailStatus(t.Context(), &cloudtrail.GetTrailStatusInput{Name: aws.String("trail")})
 		a.must(err)
 		return aws.ToString(out.LatestDeliveryError) == "KMS.DisabledException"

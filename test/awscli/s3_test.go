@@ -106,10 +106,9 @@ func (s *s3) connect(w http.ResponseWriter, r *http.Request) {
 
 func (s *s3) answer(c net.Conn, r *http.Request) error {
 	out := httptest.NewRecorder()
-	bucket, key := "", strings.TrimPrefix(r.URL.Path, "/")
-	if host, ok := strings.CutSuffix(r.Host, ".s3."+region+".amazonaws.com"); ok {
-		bucket = host
-	} else {
+	key := strings.TrimPrefix(r.URL.Path, "/")
+	bucket, inHost := strings.CutSuffix(r.Host, ".s3."+region+".amazonaws.com")
+	if !inHost {
 		bucket, key, _ = strings.Cut(key, "/")
 	}
 	switch query := r.URL.Query(); {
