@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -116,8 +117,22 @@ func (c *Cloud) throughEndpoint(call *api.Call, k *access.Context, p *access.Pol
 	k.Set("aws:SourceVpc", e.VPC)
 	k.Set("aws:VpcSourceIp", call.SourceIP)
 	p.Endpoint = &e.Policy
+	if !slices.Contains(ownerServices, call.Service) {
+		return nil
+	}
+	k.Set("aws:VpceAccount", e.Account)
+	place, err := c.membership(call, e.Account)
+	if err != nil || place == nil {
+		return err
+	}
+	k.Set("aws:VpceOrgID", place.Organization)
+	k.Set("aws:VpceOrgPaths", place.Path)
 	return nil
 }
+
+// ownerServices are those of the services here that are told whose an endpoint is
+// (IAM guide, "AWS global condition context keys", aws:VpceAccount).
+var ownerServices = []string{"ebs", "iam", "kms"}
 
 // endpointIDs are what CloudTrail says of the endpoint: its id, and whose it is.
 func (c *Cloud) endpointIDs(call *api.Call) (id, account string) {

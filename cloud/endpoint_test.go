@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -185,6 +186,8 @@ func TestEndpointConditionKeys(t *testing.T) {
 		{"an address in the VPC", `"IpAddress":{"aws:VpcSourceIp":"127.0.0.0/8"}`, true, false},
 		{"a public address", `"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}`, false, true},
 		{"no endpoint", `"Null":{"aws:SourceVpce":"true"}`, false, true},
+		{"an endpoint of the account", `"StringEquals":{"aws:VpceAccount":"123456789012"}`, true, false},
+		{"an endpoint of an organization, of which there is none", `"Null":{"aws:VpceOrgID":"false"}`, false, false},
 	} {
 		s.allow("test", "key", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:DescribeKey","Resource":"*","Condition":{`+test.condition+`}}}`)
 		in := &kms.DescribeKeyInput{KeyId: &key}
@@ -195,6 +198,25 @@ func TestEndpointConditionKeys(t *testing.T) {
 			t.Errorf("%s: not through it: %v", test.name, err)
 		}
 	}
+}
+
+// TestEndpointOfOrganization: KMS is told whose organization an endpoint is of, EC2
+// is not.
+func TestEndpointOfOrganization(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	made, err := s.root.org.CreateOrganization(t.Context(), &organizations.CreateOrganizationInput{})
+	s.must(err)
+	me := s.person("test")
+	s.allow("test", "within", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["kms:ListKeys","ec2:DescribeVpcs"],"Resource":"*","Condition":{
+		"StringEquals":{"aws:VpceOrgID":"`+*made.Organization.Id+`"},"ForAnyValue:StringLike":{"aws:VpceOrgPaths":"`+*made.Organization.Id+`/*"}}}}`)
+	_, err = s.through(*s.endpoint("kms", "").DnsEntries[0].DnsName, me).kms.ListKeys(t.Context(), &kms.ListKeysInput{})
+	s.must(err)
+	_, err = s.through(*s.endpoint("ec2", "").DnsEntries[0].DnsName, me).ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{})
+	if err == nil {
+		t.Fatal("EC2 knows the endpoint's organization")
+	}
+	wantCode(t, err, "UnauthorizedOperation")
 }
 
 // TestNoEndpointThere: a name that leads nowhere is answered by nobody's service.
