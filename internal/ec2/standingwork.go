@@ -75,10 +75,11 @@ func (w *fleetWork) watch() error {
 		}
 		switch i.State {
 		case types.InstanceStateNameRunning:
-			m.Settled = true
-			if way := w.way(m); way != nil {
+			// What has run for long says nothing of a launch today.
+			if way := w.way(m); way != nil && !m.Settled {
 				way.Failures, way.Barred = 0, time.Time{}
 			}
+			m.Settled = true
 			kept = append(kept, m)
 		case types.InstanceStateNamePending:
 			w.by(w.c.Now.Add(fleetTime))

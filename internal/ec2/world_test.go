@@ -111,9 +111,19 @@ func (w *world) run(operation string, in any) (any, error) {
 		return err
 	})
 	if err == nil {
-		w.tasks = append(w.tasks, w.schedule...)
+		w.keep()
 	}
 	return out, err
+}
+
+// keep keeps what the transaction scheduled: the same again moves it.
+func (w *world) keep() {
+	for _, next := range w.schedule {
+		w.tasks = slices.DeleteFunc(w.tasks, func(old scheduled) bool {
+			return old.Kind == next.Kind && old.ID == next.ID && old.account == next.account && old.region == next.region
+		})
+		w.tasks = append(w.tasks, next)
+	}
 }
 
 // must is run for what has to succeed.
@@ -192,7 +202,7 @@ func (w *world) runTask(task scheduled) {
 	if err != nil {
 		w.t.Fatalf("task %s: %v", task.Kind, err)
 	}
-	w.tasks = append(w.tasks, w.schedule...)
+	w.keep()
 }
 
 // Schedule implements api.Door.
