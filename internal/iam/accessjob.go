@@ -23,6 +23,10 @@ const (
 	// that makes it.
 	jobTime          = time.Second
 	makeAccessReport = "iam.accessReport"
+	// reportsKept is how long a report can be read, forgetReport the task that takes
+	// it away. AWS does not say how long it keeps them.
+	reportsKept  = 7 * 24 * time.Hour
+	forgetReport = "iam.forgetReport"
 	// servicesPage is how many services a page has if none is asked for: AWS gives
 	// twice as many as its reference says.
 	servicesPage = 200
@@ -105,7 +109,7 @@ func (s *Service) generateServiceLastAccessed(c *api.Call, in *iam.GenerateServi
 		ID: c.NewUUID(), Owner: jobOwner(c), ARN: src.arn, Created: c.Now,
 		ActionLevel: in.Granularity == types.AccessAdvisorUsageGranularityTypeActionLevel,
 	}
-	if err := c.Schedule(makeAccessReport, j.ID, jobTime, j.ID); err != nil {
+	if err := errors.Join(c.Schedule(makeAccessReport, j.ID, jobTime, j.ID), c.Schedule(forgetReport, j.ID, reportsKept, j.ID)); err != nil {
 		return nil, err
 	}
 	if err := src.report(c, &j); err != nil {
@@ -127,6 +131,15 @@ func finishAccessReport(c *api.Call, payload json.RawMessage) error {
 	}
 	j.Completed = c.Now
 	return accessJobs.Put(c.Tx, c.Global(), id, j)
+}
+
+// dropReport takes a report away, of whichever kind.
+func dropReport(c *api.Call, payload json.RawMessage) error {
+	id, err := api.DecodePayload[string](payload)
+	if err != nil {
+		return err
+	}
+	return errors.Join(accessJobs.Delete(c.Tx, c.Global(), id), orgReports.Delete(c.Tx, c.Global(), id))
 }
 
 // report fills in what a source gives access to, and who used it when.

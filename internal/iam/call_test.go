@@ -150,12 +150,16 @@ func (w *world) view(fn func(store.Tx) error) {
 	}
 }
 
-// runTasks runs what was scheduled.
+// runTasks runs what was scheduled for the next minute.
 func (w *world) runTasks() {
 	w.t.Helper()
-	tasks := w.tasks
+	tasks, soon := w.tasks, w.now.Add(time.Minute)
 	w.tasks = nil
 	for _, task := range tasks {
+		if task.Due.After(soon) {
+			w.tasks = append(w.tasks, task)
+			continue
+		}
 		raw, err := json.Marshal(task.Payload)
 		if err != nil {
 			w.t.Fatal(err)

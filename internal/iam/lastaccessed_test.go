@@ -181,6 +181,12 @@ func TestServiceLastAccessed(t *testing.T) {
 		t.Errorf("the other page: %+v", rest)
 	}
 	w.fails("GetServiceLastAccessedDetailsWithEntities", &awsiam.GetServiceLastAccessedDetailsWithEntitiesInput{JobId: job, ServiceNamespace: aws.String("s3"), Marker: first.Marker}, "InvalidInput", "The marker passed in the request was invalid.")
+	// A report is kept for a week.
+	defer func() {
+		w.now = w.now.AddDate(0, 0, 8)
+		w.runTasks()
+		w.fails("GetServiceLastAccessedDetails", &awsiam.GetServiceLastAccessedDetailsInput{JobId: job}, "NoSuchEntity", "Job "+*job+" does not exist.")
+	}()
 	w.fails("GetServiceLastAccessedDetailsWithEntities", &awsiam.GetServiceLastAccessedDetailsWithEntitiesInput{JobId: job, ServiceNamespace: aws.String("S3")}, "InvalidInput", "Service namepace S3 is either invalid or unsupported.")
 }
 

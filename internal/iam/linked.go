@@ -50,6 +50,7 @@ func (s *Service) linkedOperations() []api.Operation {
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	return map[string]func(*api.Call, json.RawMessage) error{
 		deleteLinked: finishDeletion, makeReport: s.finishReport, makeAccessReport: finishAccessReport, makeOrgReport: s.finishOrgReport,
+		forgetReport: dropReport,
 	}
 }
 

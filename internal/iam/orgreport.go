@@ -100,7 +100,7 @@ func (s *Service) generateOrgReport(c *api.Call, in *iam.GenerateOrganizationsAc
 			return nil, &types.ReportGenerationLimitExceededException{Message: aws.String("The request failed because the maximum number of concurrent requests for this account are already running.")}
 		}
 	}
-	if err := c.Schedule(makeOrgReport, r.ID, jobTime, r.ID); err != nil {
+	if err := errors.Join(c.Schedule(makeOrgReport, r.ID, jobTime, r.ID), c.Schedule(forgetReport, r.ID, reportsKept, r.ID)); err != nil {
 		return nil, err
 	}
 	return &iam.GenerateOrganizationsAccessReportOutput{JobId: aws.String(r.ID)}, orgReports.Put(c.Tx, c.Global(), r.ID, r)
@@ -118,11 +118,11 @@ func (s *Service) finishOrgReport(c *api.Call, payload json.RawMessage) error {
 	}
 	r.Completed = c.Now
 	r.Failure, err = s.fillOrgReport(c, &r)
-	var refused smithy.APIError
-	switch {
-	case errors.As(err, &refused) && strings.HasPrefix(refused.ErrorCode(), "AccessDenied"):
-		r.Failure = reportDenied
-	case err != nil:
+	// Who asked may have lost the permissions, or be gone.
+	if _, refused := errors.AsType[smithy.APIError](err); refused {
+		r.Failure, err = reportDenied, nil
+	}
+	if err != nil {
 		return err
 	}
 	return orgReports.Put(c.Tx, c.Global(), id, r)
