@@ -183,7 +183,13 @@ func acceptable(c *api.Call, id *string, to types.VpcPeeringConnectionStateReaso
 	if p.Accepter.Region != c.Region {
 		return p, notPermitted("Incorrect region (%s) specified for this request. VPC peering connection %s must be %sed in region %s", c.Region, p.ID, word, p.Accepter.Region)
 	}
-	if code, _ := p.status(c.Now); code != types.VpcPeeringConnectionStateReasonCodePendingAcceptance {
+	code, _ := p.status(c.Now)
+	if code == types.VpcPeeringConnectionStateReasonCodeInitiatingRequest {
+		// The request settles in less time than its next one takes at AWS, and
+		// scripts rely on it.
+		code = p.Status
+	}
+	if code != types.VpcPeeringConnectionStateReasonCodePendingAcceptance {
 		return p, p.invalidTransition(c.Now, to)
 	}
 	return p, nil
