@@ -45,6 +45,8 @@ import (
 //	launch W I STATE [KEY…]       W launches one
 //	stop W I                      W stops it
 //	group G I KEY                 an Auto Scaling group launches an instance that fails
+//	await I STATE                 it settles in that state
+//	forgotten I                   EC2 does not know the instance any more
 //	wait DURATION                 time passes
 //	diagnose W I [PRINCIPAL]      W asks the doctor
 //	cause KIND | outcome OUTCOME  what the doctor must say; the rest is of the same report
@@ -251,6 +253,17 @@ func init() {
 		"retry": func(s *scenario, w []string, _ string) error {
 			s.retry(w[0])
 			s.awaitInService(w[0], 1)
+			return nil
+		},
+		"await": func(s *scenario, w []string, _ string) error {
+			s.stage.await(s.vars[w[0]], ec2types.InstanceStateName(w[1]))
+			return nil
+		},
+		"forgotten": func(s *scenario, w []string, _ string) error {
+			s.until(w[0]+" is forgotten", func() bool {
+				_, err := s.root.ec2.DescribeInstances(s.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{s.vars[w[0]]}})
+				return err != nil
+			})
 			return nil
 		},
 		"wait": func(s *scenario, w []string, _ string) error {

@@ -3,6 +3,9 @@ package diagnose
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -27,7 +30,37 @@ func (g *gatherer) instance() error {
 			}
 		}
 	}
-	return fmt.Errorf("there is no instance %s in this account and region: an instance that terminated is shown for an hour or so", id)
+	if g.goneInstance(id) {
+		return nil
+	}
+	return fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id)
+}
+
+// goneInstance makes out an instance that EC2 has forgotten by the event of its
+// launch (CloudTrail keeps a history of 90 days).
+func (g *gatherer) goneInstance(id string) bool {
+	events, _ := g.lookup(cttypes.LookupAttributeKeyResourceName, id, time.Time{}, time.Time{})
+	for i := range events {
+		v := &events[i]
+		if v.Name != "RunInstances" || v.failed() || !v.mentions(id) {
+			continue
+		}
+		launched := v.Time
+		g.evidence.Instance = Instance{Source: v.Source, ID: id, State: "terminated", Launched: &launched}
+		items, _ := at(v.response, "instancesSet", "items").([]any)
+		for _, item := range items {
+			m, _ := item.(map[string]any)
+			if m["instanceId"] != id {
+				continue
+			}
+			g.evidence.Instance.Image, _ = m["imageId"].(string)
+			g.evidence.Instance.Zone, _ = at(m, "placement", "availabilityZone").(string)
+			g.evidence.Instance.RootDevice, _ = m["rootDeviceName"].(string)
+		}
+		g.site(v.identity.AccountID, g.evidence.Instance.Zone)
+		return true
+	}
+	return false
 }
 
 func (g *gatherer) readInstance(account string, i *ec2types.Instance) {

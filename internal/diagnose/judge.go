@@ -293,6 +293,11 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.end(NoConclusion, "The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy.")
 	case worded:
 		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", d.Layer, d.Action, e.Instance.ID))
+	case e.gone() && e.Stop != nil && e.Denied == nil:
+		r.conclude(finding{cause: Cause{
+			Kind: StoppedByUser, Principal: e.Stop.Principal,
+			Sentence: fmt.Sprintf("%s is gone: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time)),
+		}})
 	case e.Forecast && e.Caller != nil && e.Denied == nil:
 		r.end(NothingWrong, fmt.Sprintf("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
 	case len(e.steps()) == 0:
@@ -303,6 +308,9 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.end(NoConclusion, fmt.Sprintf("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
 	}
 }
+
+// gone tells whether the instance is known from the trail alone.
+func (e *Evidence) gone() bool { return e.Instance.Source != "ec2:DescribeInstances" }
 
 // volumesUnread tells whether nobody knows what the volumes are.
 func (e *Evidence) volumesUnread() bool {
