@@ -18,6 +18,14 @@ import (
 // diagnose asks the doctor, who looks at the cloud as by.
 func (s *stage) diagnose(by clients, id, principal string) *diagnose.Report {
 	s.Helper()
+	r, err := s.ask(by, id, principal)
+	s.must(err)
+	return r
+}
+
+// ask is diagnose for who may not get as far as a report.
+func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) {
+	s.Helper()
 	s.cloud.Advance(2 * time.Second) // two lookups a second are all there is
 	stop := make(chan struct{})
 	done := make(chan struct{})
@@ -37,7 +45,7 @@ func (s *stage) diagnose(by clients, id, principal string) *diagnose.Report {
 	close(stop)
 	<-done
 	if err != nil {
-		s.Fatal(err)
+		return nil, err
 	}
 	var text bytes.Buffer
 	if err := r.WriteText(&text, diagnose.Style{}); err != nil {
@@ -48,7 +56,7 @@ func (s *stage) diagnose(by clients, id, principal string) *diagnose.Report {
 			s.Log("\n" + text.String())
 		}
 	})
-	return r
+	return r, nil
 }
 
 // wantCause checks what the doctor found, and that a start works once its fixes

@@ -36,10 +36,11 @@ func partitionOf(region string) (string, bool) {
 	return p, ok
 }
 
-// actingRegion is the region that a call goes to and is logged in. IAM is in one
-// region of its partition, whichever the client signed for.
+// actingRegion is the region that a call goes to and is logged in. IAM and
+// Organizations are in one region of their partition, whichever the client signed
+// for.
 func actingRegion(call *api.Call) string {
-	if call.Service == "iam" {
+	if call.Service == "iam" || call.Service == "organizations" {
 		return globalRegion(call.Partition)
 	}
 	return call.Region

@@ -45,6 +45,7 @@ import (
 //	launch W I STATE [KEY…]       W launches one
 //	stop W I                      W stops it
 //	group G I KEY                 an Auto Scaling group launches an instance that fails
+//	leads G I                     the doctor finds I by its group, or by a volume
 //	await I STATE                 it settles in that state
 //	forgotten I                   EC2 does not know the instance any more
 //	wait DURATION                 time passes
@@ -254,6 +255,17 @@ func init() {
 			s.retry(w[0])
 			s.awaitInService(w[0], 1)
 			return nil
+		},
+		"leads": func(s *scenario, w []string, _ string) error {
+			find := diagnose.InstanceOfGroup
+			if strings.HasPrefix(s.vars[w[0]], "vol-") {
+				w[0], find = s.vars[w[0]], diagnose.InstanceOfVolume
+			}
+			got, err := find(s.Context(), diagnose.Clients{EC2: s.root.ec2, AutoScaling: s.root.scaling}, w[0])
+			if err == nil && got != s.vars[w[1]] {
+				err = fmt.Errorf("it leads to %s", got)
+			}
+			return err
 		},
 		"await": func(s *scenario, w []string, _ string) error {
 			s.stage.await(s.vars[w[0]], ec2types.InstanceStateName(w[1]))

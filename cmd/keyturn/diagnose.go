@@ -20,6 +20,7 @@ type diagnoseOptions struct {
 	awsOptions
 	principal, output string
 	permissions       bool
+	group             string
 }
 
 // awsOptions are where AWS is and who asks.
@@ -32,7 +33,7 @@ type awsOptions struct {
 func newDiagnose() *cobra.Command {
 	var o diagnoseOptions
 	c := &cobra.Command{
-		Use:   "diagnose i-…",
+		Use:   "diagnose i-… | vol-… | --group NAME",
 		Short: "Find out why an instance does not start",
 		Long: `Find out why an instance went from pending to stopped (or, at its launch, to terminated):
 gather the evidence, name the cause, write the fix and prove by evaluation that it is enough.
@@ -44,11 +45,16 @@ Exit codes:
   1  a cause was found
   2  no conclusion; the reason is printed`,
 		Example: `  keyturn diagnose i-0123456789abcdef0
+  keyturn diagnose vol-0123456789abcdef0
+  keyturn diagnose --group web
   keyturn diagnose --permissions
   keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
 		Args: func(c *cobra.Command, args []string) error {
-			if o.permissions {
+			if o.permissions || o.group != "" {
 				return cobra.NoArgs(c, args)
+			}
+			if len(args) == 1 && volumeID.MatchString(args[0]) {
+				return nil
 			}
 			return oneInstance(c, args)
 		},
@@ -57,7 +63,11 @@ Exit codes:
 				_, err := fmt.Fprintln(c.OutOrStdout(), diagnose.PermissionsPolicy())
 				return err
 			}
-			return runDiagnose(c, o, args[0])
+			target := o.group
+			if len(args) == 1 {
+				target = args[0]
+			}
+			return runDiagnose(c, o, target)
 		},
 	}
 	f := c.Flags()
@@ -66,10 +76,13 @@ Exit codes:
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
+	f.StringVar(&o.group, "group", "", "diagnose the last launch that failed of this Auto Scaling group")
 	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
 	return c
 }
+
+var volumeID = regexp.MustCompile(`^vol-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
@@ -84,7 +97,7 @@ func oneInstance(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
+func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if o.output != "text" && o.output != "json" {
 		return &hintError{fmt.Errorf("there is no output form %q", o.output), "use -o text or -o json"}
 	}
@@ -96,7 +109,12 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
 	if err != nil {
 		return err
 	}
-	report, err := diagnose.Run(c.Context(), diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{
+	clients := diagnose.NewClients(cfg).WithOrganization(with.Organization)
+	instance, err := o.instance(c.Context(), clients, target)
+	if err != nil {
+		return withHint(err)
+	}
+	report, err := diagnose.Run(c.Context(), clients, diagnose.Options{
 		Instance: instance, Principal: o.principal, Region: cfg.Region,
 	})
 	if err != nil {
@@ -115,6 +133,17 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, instance string) error {
 		return exitError(code)
 	}
 	return nil
+}
+
+// instance is the one that the target leads to.
+func (o diagnoseOptions) instance(ctx context.Context, c diagnose.Clients, target string) (string, error) {
+	switch {
+	case o.group != "":
+		return diagnose.InstanceOfGroup(ctx, c, target)
+	case volumeID.MatchString(target):
+		return diagnose.InstanceOfVolume(ctx, c, target)
+	}
+	return target, nil
 }
 
 // config finds endpoint, region and credentials as every AWS client does.

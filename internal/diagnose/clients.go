@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -67,10 +68,17 @@ type Organizations interface {
 	DescribePolicy(context.Context, *organizations.DescribePolicyInput, ...func(*organizations.Options)) (*organizations.DescribePolicyOutput, error)
 }
 
+// AutoScaling is what the doctor asks of Auto Scaling. *autoscaling.Client has it.
+type AutoScaling interface {
+	DescribeScalingActivities(context.Context, *autoscaling.DescribeScalingActivitiesInput, ...func(*autoscaling.Options)) (*autoscaling.DescribeScalingActivitiesOutput, error)
+}
+
 // Clients are the ways to an account's evidence. All are needed but Organizations:
 // without it the organization's policies are known from events alone.
 type Clients struct {
 	Organizations Organizations
+	// AutoScaling is needed by InstanceOfGroup alone.
+	AutoScaling AutoScaling
 
 	EC2        EC2
 	KMS        KMS
@@ -93,6 +101,7 @@ func NewClients(cfg aws.Config) Clients {
 		}),
 		STS:           sts.NewFromConfig(cfg),
 		Organizations: organizations.NewFromConfig(cfg),
+		AutoScaling:   autoscaling.NewFromConfig(cfg),
 	}
 }
 

@@ -12,7 +12,7 @@ func Permissions() []string {
 	var all []string
 	for prefix, client := range map[string]reflect.Type{
 		"ec2": reflect.TypeFor[EC2](), "kms": reflect.TypeFor[KMS](), "iam": reflect.TypeFor[IAM](),
-		"cloudtrail": reflect.TypeFor[CloudTrail](), "organizations": reflect.TypeFor[Organizations](),
+		"cloudtrail": reflect.TypeFor[CloudTrail](), "organizations": reflect.TypeFor[Organizations](), "autoscaling": reflect.TypeFor[AutoScaling](),
 	} {
 		for m := range client.Methods() {
 			all = append(all, prefix+":"+m.Name)
