@@ -107,9 +107,11 @@ func (s *s3) connect(w http.ResponseWriter, r *http.Request) {
 func (s *s3) answer(c net.Conn, r *http.Request) error {
 	out := httptest.NewRecorder()
 	key := strings.TrimPrefix(r.URL.Path, "/")
-	bucket, inHost := strings.CutSuffix(r.Host, ".s3."+region+".amazonaws.com")
-	if !inHost {
-		bucket, key, _ = strings.Cut(key, "/")
+	bucket, path, _ := strings.Cut(key, "/")
+	if host, ok := strings.CutSuffix(r.Host, ".s3."+region+".amazonaws.com"); ok {
+		bucket = host
+	} else {
+		key = path
 	}
 	switch query := r.URL.Query(); {
 	case r.Method != http.MethodGet || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "):
