@@ -15,7 +15,7 @@ import (
 
 // endpointDomains end the names of interface VPC endpoints: AWS's two
 // (PrivateLink guide, "Access an AWS service using an interface VPC endpoint"),
-// and one that resolves to this machine without a name server.
+// and one that browsers, curl and many resolvers take for this machine.
 var endpointDomains = []string{".vpce.amazonaws.com", ".vpce.amazonaws.com.cn", ".vpce.localhost"}
 
 // arrival is the VPC endpoint that a request came through; name is nil if it
