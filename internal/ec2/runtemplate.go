@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -60,13 +61,14 @@ func merge(c *api.Call, base, given *ec2.RunInstancesInput) {
 	mappings := mergeMappings(base.BlockDeviceMappings, given.BlockDeviceMappings)
 	specs := mergeTags(base.TagSpecifications, given.TagSpecifications)
 	groups := len(given.SecurityGroupIds)+len(given.SecurityGroups) > 0
+	placement := mergePlacement(c, base.Placement, given.Placement)
 	into, from := reflect.ValueOf(base).Elem(), reflect.ValueOf(given).Elem()
 	for i := range from.NumField() {
 		if f := from.Field(i); into.Type().Field(i).IsExported() && !f.IsZero() {
 			into.Field(i).Set(f)
 		}
 	}
-	base.BlockDeviceMappings, base.TagSpecifications = mappings, specs
+	base.BlockDeviceMappings, base.TagSpecifications, base.Placement = mappings, specs, placement
 	if groups {
 		base.SecurityGroupIds, base.SecurityGroups = given.SecurityGroupIds, given.SecurityGroups
 	}
@@ -76,6 +78,23 @@ func merge(c *api.Call, base, given *ec2.RunInstancesInput) {
 		base.NetworkInterfaces = slices.Clone(base.NetworkInterfaces)
 		base.NetworkInterfaces[0].SubnetId, base.SubnetId = given.SubnetId, nil
 	}
+}
+
+// mergePlacement: a service that launches chooses the zone, and leaves the
+// template's placement group in place.
+func mergePlacement(c *api.Call, base, given *types.Placement) *types.Placement {
+	if given == nil || base == nil {
+		return cmp.Or(given, base)
+	}
+	if !c.Caller.Principal.ServiceLinked || given.GroupName != nil || given.GroupId != nil {
+		return given
+	}
+	merged := *given
+	merged.GroupName, merged.GroupId, merged.PartitionNumber = base.GroupName, base.GroupId, base.PartitionNumber
+	if merged.Tenancy == "" {
+		merged.Tenancy = base.Tenancy
+	}
+	return &merged
 }
 
 func mergeMappings(base, given []types.BlockDeviceMapping) []types.BlockDeviceMapping {

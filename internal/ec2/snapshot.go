@@ -39,12 +39,14 @@ type snapshot struct {
 	// Lineage is DataEncryptionKeyId: the same for all that share a data key.
 	Lineage string      `json:"lineage,omitempty"`
 	Share   permissions `json:"share,omitzero"`
+
+	Lock snapshotLock `json:"lock,omitzero"`
 }
 
 var snapshotTable = store.NewTable[snapshot]("ec2.snapshot")
 
 func (s *Service) snapshotOperations() []api.Operation {
-	return []api.Operation{
+	return slices.Concat(s.snapshotLockOperations(), []api.Operation{
 		api.Op("CreateSnapshot", s.createSnapshotNeeds, s.createSnapshot),
 		api.Op("CreateSnapshots", s.createSnapshotsNeeds, s.createSnapshots),
 		api.Op("CopySnapshot", s.copySnapshotNeeds, s.copySnapshot),
@@ -55,7 +57,7 @@ func (s *Service) snapshotOperations() []api.Operation {
 		api.Read("DescribeSnapshots", anywhere[ec2.DescribeSnapshotsInput]("DescribeSnapshots"), s.describeSnapshots),
 		api.Read("DescribeSnapshotAttribute",
 			onSnapshot(s, "DescribeSnapshotAttribute", func(in *ec2.DescribeSnapshotAttributeInput) *string { return in.SnapshotId }), s.describeSnapshotAttribute),
-	}
+	})
 }
 
 func (s *Service) snapshotTasks() map[string]func(*api.Call, json.RawMessage) error {

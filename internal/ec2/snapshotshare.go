@@ -205,6 +205,10 @@ func (s *Service) deleteSnapshot(c *api.Call, in *ec2.DeleteSnapshotInput) (*ec2
 	if err != nil {
 		return nil, err
 	}
+	if snap.Lock.holds(c.Now) {
+		// Code and words rest on no source.
+		return nil, notPermitted("The snapshot '%s' is locked and cannot be deleted.", snap.ID)
+	}
 	for im, err := range imageTable.Find(c.Tx, c.Scope(), bySnapshot, snap.ID) {
 		if err != nil {
 			return nil, err
