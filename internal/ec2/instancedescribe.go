@@ -87,7 +87,7 @@ func (v instanceView) describeNetwork(d *types.Instance, n networkInterface) {
 	}
 	public := n.public(n.PrivateIP)
 	d.PrivateDnsName, d.PrivateIpAddress = aws.String(v.privateName(v.call.Region, n.PrivateIP)), aws.String(n.PrivateIP)
-	d.PublicDnsName, d.PublicIpAddress = aws.String(publicDNSName(v.call.Region, public)), text(public)
+	d.PublicDnsName, d.PublicIpAddress = aws.String(n.nameOf(v.call, public)), text(public)
 	d.SecurityGroups, d.SourceDestCheck = describeGroups(n.Groups), aws.Bool(!n.IgnoreAddressChecks)
 	d.SubnetId, d.VpcId = aws.String(n.Subnet), aws.String(n.VPC)
 	d.PrivateDnsNameOptions = &types.PrivateDnsNameOptionsResponse{

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/internal/api"
 )
 
 // instanceFilters are the filters of DescribeInstances (EC2 API reference).
@@ -28,7 +30,7 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"instance.group-id":              func(v instanceView) []string { return v.ofGroups(networkInterface.groupIDs) },
 	"instance.group-name":            func(v instanceView) []string { return v.ofGroups(networkInterface.groupNames) },
 	"ip-address": func(v instanceView) []string {
-		return v.ofPrimary(func(n networkInterface, _ string) string { return n.public(n.PrivateIP) })
+		return v.ofPrimary(func(n networkInterface, _ *api.Call) string { return n.public(n.PrivateIP) })
 	},
 	"key-name":                          func(v instanceView) []string { return some(v.KeyName) },
 	"launch-index":                      func(v instanceView) []string { return some(decimal(v.LaunchIndex)) },
@@ -41,10 +43,10 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"platform":         func(v instanceView) []string { return v.platform() },
 	"platform-details": func(v instanceView) []string { return some(v.PlatformDetails) },
 	"private-dns-name": func(v instanceView) []string {
-		return v.ofPrimary(func(n networkInterface, region string) string { return v.privateName(region, n.PrivateIP) })
+		return v.ofPrimary(func(n networkInterface, c *api.Call) string { return v.privateName(c.Region, n.PrivateIP) })
 	},
 	"private-ip-address": func(v instanceView) []string {
-		return v.ofPrimary(func(n networkInterface, _ string) string { return n.PrivateIP })
+		return v.ofPrimary(func(n networkInterface, _ *api.Call) string { return n.PrivateIP })
 	},
 	"reason":               func(v instanceView) []string { return some(v.Transition) },
 	"reservation-id":       func(v instanceView) []string { return some(v.Reservation) },
@@ -54,14 +56,14 @@ var instanceFilters = interfaceFilters(filterTable[instanceView]{
 	"state-reason-code":    func(v instanceView) []string { return some(v.Reason.Code) },
 	"state-reason-message": func(v instanceView) []string { return some(v.Reason.Message) },
 	"subnet-id": func(v instanceView) []string {
-		return v.ofPrimary(func(n networkInterface, _ string) string { return n.Subnet })
+		return v.ofPrimary(func(n networkInterface, _ *api.Call) string { return n.Subnet })
 	},
 	"tenancy":                     func(v instanceView) []string { return some(string(v.Tenancy)) },
 	"usage-operation":             func(v instanceView) []string { return some(v.UsageOperation) },
 	"usage-operation-update-time": func(v instanceView) []string { return some(filterTime(v.Created)) },
 	"virtualization-type":         func(instanceView) []string { return some("hvm") },
 	"vpc-id": func(v instanceView) []string {
-		return v.ofPrimary(func(n networkInterface, _ string) string { return n.VPC })
+		return v.ofPrimary(func(n networkInterface, _ *api.Call) string { return n.VPC })
 	},
 
 	"block-device-mapping.attach-time": func(v instanceView) []string {
@@ -127,9 +129,9 @@ func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
 		}
 		t["network-interface."+name] = func(v instanceView) []string { return v.ofInterfaces(values) }
 	}
-	named := func(name string, value func(networkInterface, string) string) {
+	named := func(name string, value func(networkInterface, *api.Call) string) {
 		t["network-interface."+name] = func(v instanceView) []string {
-			return v.ofInterfaces(func(n networkInterface) []string { return some(value(n, v.call.Region)) })
+			return v.ofInterfaces(func(n networkInterface) []string { return some(value(n, v.call)) })
 		}
 	}
 	named("private-dns-name", networkInterface.privateName)
@@ -152,12 +154,12 @@ func interfaceFilters(t filterTable[instanceView]) filterTable[instanceView] {
 		"network-interface.outpost-arn", "network-interface.tag-key", "network-interface.tag-value")
 }
 
-func (n networkInterface) privateName(region string) string {
-	return privateDNSName(region, n.PrivateIP)
+func (n networkInterface) privateName(c *api.Call) string {
+	return privateDNSName(c.Region, n.PrivateIP)
 }
 
-func (n networkInterface) publicName(region string) string {
-	return publicDNSName(region, n.public(n.PrivateIP))
+func (n networkInterface) publicName(c *api.Call) string {
+	return n.nameOf(c, n.public(n.PrivateIP))
 }
 
 // ofInterfaces gives something of all of the instance's interfaces.
@@ -171,11 +173,11 @@ func (v instanceView) ofInterfaces(values func(networkInterface) []string) []str
 
 // ofPrimary gives something of the instance's first interface; a terminated
 // instance has none.
-func (v instanceView) ofPrimary(value func(n networkInterface, region string) string) []string {
+func (v instanceView) ofPrimary(value func(n networkInterface, c *api.Call) string) []string {
 	if v.primary == nil {
 		return nil
 	}
-	return some(value(*v.primary, v.call.Region))
+	return some(value(*v.primary, v.call))
 }
 
 func (v instanceView) ofGroups(values func(networkInterface) []string) []string {

@@ -315,3 +315,24 @@ func (w *world) holdsTogether(r *rapid.T) {
 		r.Fatal(err)
 	}
 }
+
+// TestNamesWantHostnames: an address has a public name only in a VPC that gives
+// names.
+func TestNamesWantHostnames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.network("10.0.0.0/16", "10.0.1.0/24")
+	plug := *w.interfaceIn(n.subnet).NetworkInterfaceId
+	address, _ := w.elastic()
+	must[ec2.AssociateAddressOutput](w, "AssociateAddress", &ec2.AssociateAddressInput{AllocationId: &address, NetworkInterfaceId: &plug})
+	if got := *w.interfaceNamed(plug).Association.PublicDnsName; got != "" {
+		t.Errorf("without DNS hostnames it is called %s", got)
+	}
+	must[ec2.ModifyVpcAttributeOutput](w, "ModifyVpcAttribute", &ec2.ModifyVpcAttributeInput{VpcId: &n.vpc, EnableDnsHostnames: boolAttribute(true)})
+	if got := *w.interfaceNamed(plug).Association.PublicDnsName; got == "" {
+		t.Error("with DNS hostnames it has no name")
+	}
+	if got := *w.describe(w.running()).PublicDnsName; got == "" {
+		t.Error("in the default VPC an instance has no name")
+	}
+}

@@ -368,6 +368,15 @@ func (n networkInterface) addressOwner(c *api.Call, private string) string {
 	return ""
 }
 
+// nameOf is the DNS name of one of its public addresses: only a VPC with DNS
+// hostnames gives any (VPC guide, "DNS attributes in your VPC").
+func (n networkInterface) nameOf(c *api.Call, public string) string {
+	if v, err := vpcTable.Get(c.Tx, c.Scope(), n.VPC); err != nil || !v.DNSHostnames {
+		return ""
+	}
+	return publicDNSName(c.Region, public)
+}
+
 // association is the public address of a private one, nil if it has none.
 func (n networkInterface) association(c *api.Call, private string) *types.NetworkInterfaceAssociation {
 	public := n.public(private)
@@ -377,7 +386,7 @@ func (n networkInterface) association(c *api.Call, private string) *types.Networ
 	b, _ := n.binding(private)
 	return &types.NetworkInterfaceAssociation{
 		AllocationId: text(b.Allocation), AssociationId: text(b.Association), IpOwnerId: aws.String(n.addressOwner(c, private)),
-		PublicDnsName: aws.String(publicDNSName(c.Region, public)), PublicIp: aws.String(public),
+		PublicDnsName: aws.String(n.nameOf(c, public)), PublicIp: aws.String(public),
 	}
 }
 
@@ -423,8 +432,8 @@ func (s *Service) describeNetworkInterfaces(c *api.Call, in *ec2.DescribeNetwork
 		return owners
 	}
 	l.filters["association.ip-owner-id"] = func(n networkInterface) []string { return some(n.addressOwner(c, n.PrivateIP)) }
-	l.filters["association.public-dns-name"] = func(n networkInterface) []string { return some(n.publicName(c.Region)) }
-	l.filters["private-dns-name"] = func(n networkInterface) []string { return some(n.privateName(c.Region)) }
+	l.filters["association.public-dns-name"] = func(n networkInterface) []string { return some(n.publicName(c)) }
+	l.filters["private-dns-name"] = func(n networkInterface) []string { return some(n.privateName(c)) }
 	l.filters["requester-id"] = func(n networkInterface) []string { return some(n.requester(c)) }
 	l.filters["availability-zone-id"] = func(n networkInterface) []string {
 		z, _ := zoneNamed(c.Region, n.Zone)
