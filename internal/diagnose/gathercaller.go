@@ -32,14 +32,12 @@ func (g *gatherer) caller() {
 	if e.Caller == nil {
 		return
 	}
-	switch e.Caller.Principal.Type {
-	case access.User:
-		g.userPolicies()
-	case access.RoleSession:
-		g.rolePolicies()
+	g.principal(e.Site.Account)
+	switch {
+	case e.Caller.Principal.Account != e.Site.Account:
+	case e.Caller.Principal.Type == access.RoleSession:
 		g.sessionPolicies()
-	case access.FederatedUser:
-		g.userPolicies()
+	case e.Caller.Principal.Type == access.FederatedUser:
 		g.unknownSession()
 	}
 	e.Caller.Policies = []PolicyRead{}
