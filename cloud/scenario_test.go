@@ -45,6 +45,7 @@ import (
 //	launch W I STATE [KEY…]       W launches one
 //	stop W I                      W stops it
 //	group G I KEY                 an Auto Scaling group launches an instance that fails
+//	spot W I STATE KEY            W asks for a Spot Instance
 //	leads G I                     the doctor finds I by its group, or by a volume
 //	await I STATE                 it settles in that state
 //	forgotten I                   EC2 does not know the instance any more
@@ -254,6 +255,15 @@ func init() {
 		"retry": func(s *scenario, w []string, _ string) error {
 			s.retry(w[0])
 			s.awaitInService(w[0], 1)
+			return nil
+		},
+		"spot": func(s *scenario, w []string, _ string) error {
+			r := s.spot(s.person(w[0]), s.vars[w[3]])
+			if r.InstanceId == nil {
+				return fmt.Errorf("the request ended without an instance: %s", aws.ToString(r.Status.Message))
+			}
+			s.vars[w[1]] = *r.InstanceId
+			s.stage.await(*r.InstanceId, ec2types.InstanceStateName(w[2]))
 			return nil
 		},
 		"leads": func(s *scenario, w []string, _ string) error {
