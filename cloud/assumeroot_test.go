@@ -86,6 +86,9 @@ func TestAssumeRoot(t *testing.T) {
 	_, err = k.assumeRoot(k.admin, "somebody-else", auditTask)
 	wantCode(t, err, "ValidationError")
 
+	if len(k.global().events("CreateOrganization")) == 0 {
+		t.Error("the organization's events are not in the region of the global services")
+	}
 	// Both accounts have the event, the member the session's own calls too.
 	other := *k.stage
 	other.root = k.inMember

@@ -2,8 +2,6 @@ package cloud
 
 import (
 	"context"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -11,61 +9,21 @@ import (
 	"github.com/keyturn/keyturn/internal/store"
 )
 
-// deliverer has CloudTrail's courier make its rounds. It owns one goroutine, which
-// ends with stop; no request waits for it.
+// deliverer has CloudTrail's courier make its rounds; no request waits for it.
 type deliverer struct {
+	worker
 	cloud   *Cloud
 	courier *cloudtrail.Courier
-	poke    chan struct{}
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
-	unwatch func()
 }
 
 // retryWait is how long the deliverer waits after the store has failed it.
 const retryWait = time.Second
 
 func newDeliverer(c *Cloud) *deliverer {
-	ctx, cancel := context.WithCancel(context.Background())
-	d := &deliverer{cloud: c, poke: make(chan struct{}, 1), cancel: cancel}
+	d := &deliverer{cloud: c}
 	d.courier = c.trail.NewCourier(c.store, d.call, c.set.log)
-	d.unwatch = c.store.Watch(func(keys []string) {
-		for _, k := range keys {
-			if strings.HasPrefix(k, cloudtrail.DeliveryPrefix) {
-				d.wake()
-				return
-			}
-		}
-	})
-	d.done.Go(func() { d.run(ctx) })
+	d.begin(c.store, cloudtrail.DeliveryPrefix, d.round)
 	return d
-}
-
-func (d *deliverer) stop() {
-	d.unwatch()
-	d.cancel()
-	d.done.Wait()
-}
-
-// wake has the deliverer look again. It never blocks.
-func (d *deliverer) wake() {
-	select {
-	case d.poke <- struct{}{}:
-	default:
-	}
-}
-
-func (d *deliverer) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		wait := d.round(ctx)
-		timer := time.NewTimer(max(wait, 0))
-		select {
-		case <-ctx.Done():
-		case <-d.poke:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
 }
 
 // call implements cloudtrail.Caller.

@@ -57,6 +57,7 @@ import (
 //	                              member account $M with its administrator "member"
 //	at W                          what follows happens in W's account, by W
 //	proved                        the fixes are enough, and open nothing else
+//	byhand                        the fix is a person's to make, and is not applied
 //	mend                          apply the fixes, as "keyturn fix" does
 func TestScenarios(t *testing.T) {
 	t.Parallel()
@@ -345,6 +346,12 @@ func init() {
 		"proved": func(s *scenario, _ []string, _ string) error {
 			if p := s.report.Proof; p == nil || !p.Sufficient || !p.NothingElse {
 				return fmt.Errorf("the proof is %+v", p)
+			}
+			return nil
+		},
+		"byhand": func(s *scenario, _ []string, _ string) error {
+			if _, err := diagnose.NewRepair(s.Context(), diagnose.Configs{Account: s.root.config}, s.report); !errors.Is(err, diagnose.ErrByHand) {
+				return fmt.Errorf("the repair is refused with %w", err)
 			}
 			return nil
 		},

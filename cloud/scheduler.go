@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/keyturn/keyturn/internal/api"
@@ -61,66 +59,26 @@ var taskPrefix = store.Key(taskScope.Account, taskScope.Region, "task") + "/"
 // scheduler runs tasks when they come due, one at a time. It owns one
 // goroutine, which ends with stop.
 type scheduler struct {
-	cloud   *Cloud
-	poke    chan struct{}
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
-	unwatch func()
+	worker
+	cloud *Cloud
 	// trimmed is when the event history was last cut; the goroutine's own.
 	trimmed time.Time
 }
 
-// idleWait is how long the scheduler sleeps when nothing is due: long, since
-// every commit that schedules something wakes it.
-const idleWait = time.Hour
-
 func newScheduler(c *Cloud) *scheduler {
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &scheduler{cloud: c, poke: make(chan struct{}, 1), cancel: cancel}
-	s.unwatch = c.store.Watch(func(keys []string) {
-		for _, k := range keys {
-			if strings.HasPrefix(k, taskPrefix) {
-				s.wake()
-				return
-			}
-		}
-	})
-	s.done.Go(func() { s.run(ctx) })
+	s := &scheduler{cloud: c}
+	s.begin(c.store, taskPrefix, s.round)
 	return s
 }
 
-func (s *scheduler) stop() {
-	s.unwatch()
-	s.cancel()
-	s.done.Wait()
-}
-
-// wake has the scheduler look again. It never blocks.
-func (s *scheduler) wake() {
-	select {
-	case s.poke <- struct{}{}:
-	default:
+// round runs the first task that is due and tells how long to wait for the next.
+func (s *scheduler) round(ctx context.Context) time.Duration {
+	wait, err := s.next(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.cloud.set.log.Error("scheduled work failed", "err", err)
+		return time.Second
 	}
-}
-
-func (s *scheduler) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		wait, err := s.next(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.cloud.set.log.Error("scheduled work failed", "err", err)
-			wait = time.Second
-		}
-		if wait <= 0 {
-			continue
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-s.poke:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+	return wait
 }
 
 // next runs the first task if it is due, and tells how long to wait otherwise.

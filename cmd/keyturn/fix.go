@@ -94,7 +94,14 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 	}
 	repair, err := diagnose.NewRepair(ctx, with, report)
 	if err != nil {
-		return &hintError{withHint(err), "keyturn diagnose " + instance + " shows the whole report"}
+		hint := "keyturn diagnose " + instance + " shows the whole report"
+		for _, f := range report.Fixes {
+			if errors.Is(err, diagnose.ErrByHand) && !f.Alternative && len(f.Calls) == 0 {
+				hint = strings.Join(f.Commands, "\n  ")
+				break
+			}
+		}
+		return &hintError{withHint(err), hint}
 	}
 	showRepair(s, repair)
 	if err := agreed(c, o.yes); err != nil {

@@ -67,12 +67,17 @@ func (s *Service) createTrail(c *api.Call, in *cloudtrail.CreateTrailInput) (*cl
 	if err := put(c.Tx, t); err != nil {
 		return nil, err
 	}
+	return created(t), nil
+}
+
+// created is the answer of CreateTrail.
+func created(t trail) *cloudtrail.CreateTrailOutput {
 	d := t.describe()
 	return &cloudtrail.CreateTrailOutput{
 		Name: d.Name, TrailARN: d.TrailARN, S3BucketName: d.S3BucketName, S3KeyPrefix: d.S3KeyPrefix, KmsKeyId: d.KmsKeyId,
 		IncludeGlobalServiceEvents: d.IncludeGlobalServiceEvents, IsMultiRegionTrail: d.IsMultiRegionTrail,
 		IsOrganizationTrail: d.IsOrganizationTrail, LogFileValidationEnabled: d.LogFileValidationEnabled,
-	}, nil
+	}
 }
 
 func (s *Service) updateTrail(c *api.Call, in *cloudtrail.UpdateTrailInput) (*cloudtrail.UpdateTrailOutput, error) {
@@ -98,12 +103,9 @@ func (s *Service) updateTrail(c *api.Call, in *cloudtrail.UpdateTrailInput) (*cl
 	if err := put(c.Tx, t); err != nil {
 		return nil, err
 	}
-	d := t.describe()
-	return &cloudtrail.UpdateTrailOutput{
-		Name: d.Name, TrailARN: d.TrailARN, S3BucketName: d.S3BucketName, S3KeyPrefix: d.S3KeyPrefix, KmsKeyId: d.KmsKeyId,
-		IncludeGlobalServiceEvents: d.IncludeGlobalServiceEvents, IsMultiRegionTrail: d.IsMultiRegionTrail,
-		IsOrganizationTrail: d.IsOrganizationTrail, LogFileValidationEnabled: d.LogFileValidationEnabled,
-	}, nil
+	// The two answers are one shape under two names.
+	out := cloudtrail.UpdateTrailOutput(*created(t))
+	return &out, nil
 }
 
 // apply checks what a request asks for and sets it.

@@ -43,8 +43,8 @@ func (c Call) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. An operation that no fix makes is
-// an error.
+// UnmarshalJSON reads what MarshalJSON wrote. An operation or a parameter that the
+// services of fixes do not have is an error.
 func (c *Call) UnmarshalJSON(b []byte) error {
 	var raw struct {
 		Service, Operation string
@@ -55,7 +55,7 @@ func (c *Call) UnmarshalJSON(b []byte) error {
 	}
 	method, ok := writer(reflect.TypeOf(fixers(aws.Config{})[raw.Service]), raw.Operation)
 	if !ok {
-		return fmt.Errorf("%s:%s is no call of a fix", raw.Service, raw.Operation)
+		return fmt.Errorf("%s:%s is no operation that is known here", raw.Service, raw.Operation)
 	}
 	in := reflect.New(method.Type.In(2).Elem())
 	decoder := json.NewDecoder(bytes.NewReader(raw.Input))
@@ -170,7 +170,7 @@ func (c Call) Do(ctx context.Context, with Configs) (any, error) {
 	client := fixers(with.of(c.Service))[c.Service]
 	m, ok := writer(reflect.TypeOf(client), c.Operation)
 	if !ok {
-		return nil, fmt.Errorf("%s:%s is no call of a fix", c.Service, c.Operation)
+		return nil, fmt.Errorf("%s:%s is no operation that is known here", c.Service, c.Operation)
 	}
 	out := m.Func.Call([]reflect.Value{reflect.ValueOf(client), reflect.ValueOf(ctx), reflect.ValueOf(c.Input)})
 	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {

@@ -27,7 +27,7 @@ type RepairStep struct {
 // Why a report has no repair.
 var (
 	ErrNoFix     = errors.New("there is no fix that could be applied")
-	ErrByHand    = errors.New("the fix takes more than calls")
+	ErrByHand    = errors.New("a person has to decide or to do it")
 	ErrNotEnough = errors.New("it is not proved that the fix is enough")
 )
 

@@ -42,32 +42,20 @@ func (c Call) before(ctx context.Context, with Configs) (Before, error) {
 	switch in := c.Input.(type) {
 	case *iam.PutUserPolicyInput:
 		was, err := i.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: in.UserName, PolicyName: in.PolicyName})
-		gone := Call{"iam", "DeleteUserPolicy", &iam.DeleteUserPolicyInput{UserName: in.UserName, PolicyName: in.PolicyName}}
-		if isCode(err, "NoSuchEntity") {
-			return Before{undo: always(gone)}, nil
-		}
 		if err != nil {
-			return Before{}, err
+			return noInline(err, Call{"iam", "DeleteUserPolicy", &iam.DeleteUserPolicyInput{UserName: in.UserName, PolicyName: in.PolicyName}})
 		}
 		return beforeInline("user", *in.UserName, *in.PolicyName, was.PolicyDocument)
 	case *iam.PutRolePolicyInput:
 		was, err := i.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: in.RoleName, PolicyName: in.PolicyName})
-		gone := Call{"iam", "DeleteRolePolicy", &iam.DeleteRolePolicyInput{RoleName: in.RoleName, PolicyName: in.PolicyName}}
-		if isCode(err, "NoSuchEntity") {
-			return Before{undo: always(gone)}, nil
-		}
 		if err != nil {
-			return Before{}, err
+			return noInline(err, Call{"iam", "DeleteRolePolicy", &iam.DeleteRolePolicyInput{RoleName: in.RoleName, PolicyName: in.PolicyName}})
 		}
 		return beforeInline("role", *in.RoleName, *in.PolicyName, was.PolicyDocument)
 	case *iam.PutGroupPolicyInput:
 		was, err := i.GetGroupPolicy(ctx, &iam.GetGroupPolicyInput{GroupName: in.GroupName, PolicyName: in.PolicyName})
-		gone := Call{"iam", "DeleteGroupPolicy", &iam.DeleteGroupPolicyInput{GroupName: in.GroupName, PolicyName: in.PolicyName}}
-		if isCode(err, "NoSuchEntity") {
-			return Before{undo: always(gone)}, nil
-		}
 		if err != nil {
-			return Before{}, err
+			return noInline(err, Call{"iam", "DeleteGroupPolicy", &iam.DeleteGroupPolicyInput{GroupName: in.GroupName, PolicyName: in.PolicyName}})
 		}
 		return beforeInline("group", *in.GroupName, *in.PolicyName, was.PolicyDocument)
 	case *iam.DetachUserPolicyInput:
@@ -121,6 +109,15 @@ func (c Call) before(ctx context.Context, with Configs) (Before, error) {
 		return Before{undo: always(Call{"kms", "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionInput{KeyId: in.KeyId, PendingWindowInDays: aws.Int32(30)}})}, nil
 	}
 	return Before{}, errors.New("nobody knows how to undo it")
+}
+
+// noInline is what was before an inline policy that was not there: remove takes the
+// new one away again. Another error stays one.
+func noInline(err error, remove Call) (Before, error) {
+	if isCode(err, "NoSuchEntity") {
+		return Before{undo: always(remove)}, nil
+	}
+	return Before{}, err
 }
 
 // beforeInline is the inline policy in whose place another goes.

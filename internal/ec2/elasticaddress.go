@@ -160,15 +160,8 @@ func (s *Service) allocateAddress(c *api.Call, in *ec2.AllocateAddressInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	there := 0
-	for _, err := range elasticTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return nil, err
-		}
-		there++
-	}
-	if there >= maxElasticAddresses {
-		return nil, api.Error("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+	if err := room(elasticTable.All(c.Tx, c.Scope()), maxElasticAddresses, api.Error("AddressLimitExceeded", "The maximum number of addresses has been reached.")); err != nil {
+		return nil, err
 	}
 	ip, err := allocatePublicAddress(c)
 	if err != nil {

@@ -53,15 +53,8 @@ func (s *Service) createInternetGateway(c *api.Call, in *ec2.CreateInternetGatew
 	if err != nil {
 		return nil, err
 	}
-	there := 0
-	for _, err := range gatewayTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return nil, err
-		}
-		there++
-	}
-	if there >= maxGateways {
-		return nil, api.Error("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
+	if err := room(gatewayTable.All(c.Tx, c.Scope()), maxGateways, api.Error("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")); err != nil {
+		return nil, err
 	}
 	g := internetGateway{ID: c.NewID("igw-")}
 	if err := gatewayTable.Put(c.Tx, c.Scope(), g.ID, g); err != nil {

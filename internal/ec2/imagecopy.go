@@ -26,6 +26,8 @@ func (s *Service) copyImage(c *api.Call, in *ec2.CopyImageInput) (*ec2.CopyImage
 		return nil, notBuilt("DestinationOutpostArn")
 	case in.DestinationAvailabilityZone != nil || in.DestinationAvailabilityZoneId != nil:
 		return nil, notBuilt("DestinationAvailabilityZone")
+	case in.SnapshotCopyCompletionDurationMinutes != nil:
+		return nil, notBuilt("SnapshotCopyCompletionDurationMinutes")
 	}
 	tags, snapshotTags, err := imageTags(in.TagSpecifications)
 	if err != nil {

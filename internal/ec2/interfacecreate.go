@@ -142,15 +142,8 @@ func (s *Service) createNetworkInterface(c *api.Call, in *ec2.CreateNetworkInter
 	if err != nil {
 		return nil, err
 	}
-	there := 0
-	for _, err := range interfaceTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return nil, err
-		}
-		there++
-	}
-	if there >= maxInterfaces {
-		return nil, api.Error("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
+	if err := room(interfaceTable.All(c.Tx, c.Scope()), maxInterfaces, api.Error("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")); err != nil {
+		return nil, err
 	}
 	n := networkInterface{
 		ID: c.NewID("eni-"), Subnet: at.ID, VPC: at.VPC, Zone: at.Zone, MAC: newMAC(c), Description: aws.ToString(in.Description), Groups: groups,

@@ -96,15 +96,8 @@ func (s *Service) createNetworkAcl(c *api.Call, in *ec2.CreateNetworkAclInput) (
 			return nil, err
 		}
 	} else {
-		there := 0
-		for _, err := range aclTable.Find(c.Tx, c.Scope(), "vpc", v.ID) {
-			if err != nil {
-				return nil, err
-			}
-			there++
-		}
-		if there >= maxACLs {
-			return nil, api.Error("NetworkAclLimitExceeded", "The maximum number of network acls has been reached.")
+		if err := room(aclTable.Find(c.Tx, c.Scope(), "vpc", v.ID), maxACLs, api.Error("NetworkAclLimitExceeded", "The maximum number of network acls has been reached.")); err != nil {
+			return nil, err
 		}
 		if err := a.put(c); err != nil {
 			return nil, err

@@ -105,15 +105,8 @@ func (s *Service) createManagedPrefixList(c *api.Call, in *ec2.CreateManagedPref
 		return nil, err
 	}
 	l.Versions = []prefixVersion{{entries}}
-	there := 0
-	for _, err := range prefixTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return nil, err
-		}
-		there++
-	}
-	if there >= maxPrefixLists {
-		return nil, api.Error("PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.")
+	if err := room(prefixTable.All(c.Tx, c.Scope()), maxPrefixLists, api.Error("PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.")); err != nil {
+		return nil, err
 	}
 	if err := l.put(c); err != nil {
 		return nil, err

@@ -156,9 +156,10 @@ func (s *Service) deleteRouteTable(c *api.Call, in *ec2.DeleteRouteTableInput) (
 func refuseUnbuiltRoute(in any) error {
 	for _, name := range []string{
 		"CarrierGatewayId", "CoreNetworkArn", "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "LocalGatewayId",
-		"TransitGatewayId", "VpcEndpointId",
+		"LocalTarget", "OdbNetworkArn", "TransitGatewayId", "VpcEndpointId",
 	} {
-		if !reflect.ValueOf(in).Elem().FieldByName(name).IsZero() {
+		// LocalTarget is a member of one of the two alone.
+		if m := reflect.ValueOf(in).Elem().FieldByName(name); m.IsValid() && !m.IsZero() {
 			return notBuilt(name)
 		}
 	}

@@ -184,6 +184,7 @@ func (s *Service) modifySubnetAttribute(c *api.Call, in *ec2.ModifySubnetAttribu
 		{"AssignIpv6AddressOnCreation", on(in.AssignIpv6AddressOnCreation)},
 		{"CustomerOwnedIpv4Pool", in.CustomerOwnedIpv4Pool != nil},
 		{"EnableDns64", on(in.EnableDns64)},
+		{"DisableLniAtDeviceIndex", in.DisableLniAtDeviceIndex != nil},
 		{"EnableLniAtDeviceIndex", in.EnableLniAtDeviceIndex != nil},
 		{"MapCustomerOwnedIpOnLaunch", on(in.MapCustomerOwnedIpOnLaunch)},
 	} {

@@ -79,6 +79,19 @@ func parseBlock(parameter, text, outOfRange string) (netip.Prefix, error) {
 }
 
 func refuseUnbuiltVpc(in *ec2.CreateVpcInput) error {
+	if in.VpcEncryptionControl != nil {
+		return notBuilt("VpcEncryptionControl")
+	}
+	return refuseUnbuiltBlock(&ec2.AssociateVpcCidrBlockInput{
+		AmazonProvidedIpv6CidrBlock: in.AmazonProvidedIpv6CidrBlock, Ipv4IpamPoolId: in.Ipv4IpamPoolId, Ipv4NetmaskLength: in.Ipv4NetmaskLength,
+		Ipv6CidrBlock: in.Ipv6CidrBlock, Ipv6CidrBlockNetworkBorderGroup: in.Ipv6CidrBlockNetworkBorderGroup,
+		Ipv6IpamPoolId: in.Ipv6IpamPoolId, Ipv6NetmaskLength: in.Ipv6NetmaskLength, Ipv6Pool: in.Ipv6Pool,
+	})
+}
+
+// refuseUnbuiltBlock refuses the ways of choosing an address block that are not
+// built.
+func refuseUnbuiltBlock(in *ec2.AssociateVpcCidrBlockInput) error {
 	for _, p := range []struct {
 		name  string
 		asked bool
@@ -120,15 +133,8 @@ func (s *Service) createVpc(c *api.Call, in *ec2.CreateVpcInput) (*ec2.CreateVpc
 	if err != nil {
 		return nil, err
 	}
-	there := 0
-	for _, err := range vpcTable.All(c.Tx, c.Scope()) {
-		if err != nil {
-			return nil, err
-		}
-		there++
-	}
-	if there >= maxVPCs {
-		return nil, api.Error("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+	if err := room(vpcTable.All(c.Tx, c.Scope()), maxVPCs, api.Error("VpcLimitExceeded", "The maximum number of VPCs has been reached.")); err != nil {
+		return nil, err
 	}
 	v := vpc{ID: c.NewID("vpc-"), CIDR: block.String(), Association: c.NewID("vpc-cidr-assoc-"), Tenancy: in.InstanceTenancy}
 	if v.DHCPOptions, err = ensureDHCPOptions(c); err != nil {

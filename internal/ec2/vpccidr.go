@@ -79,22 +79,8 @@ func vpcOfBlock(c *api.Call, association string) (vpc, vpcBlock, error) {
 }
 
 func (s *Service) associateVpcCidrBlock(c *api.Call, in *ec2.AssociateVpcCidrBlockInput) (*ec2.AssociateVpcCidrBlockOutput, error) {
-	for _, p := range []struct {
-		name  string
-		asked bool
-	}{
-		{"AmazonProvidedIpv6CidrBlock", aws.ToBool(in.AmazonProvidedIpv6CidrBlock)},
-		{"Ipv4IpamPoolId", in.Ipv4IpamPoolId != nil},
-		{"Ipv4NetmaskLength", in.Ipv4NetmaskLength != nil},
-		{"Ipv6CidrBlock", in.Ipv6CidrBlock != nil},
-		{"Ipv6CidrBlockNetworkBorderGroup", in.Ipv6CidrBlockNetworkBorderGroup != nil},
-		{"Ipv6IpamPoolId", in.Ipv6IpamPoolId != nil},
-		{"Ipv6NetmaskLength", in.Ipv6NetmaskLength != nil},
-		{"Ipv6Pool", in.Ipv6Pool != nil},
-	} {
-		if p.asked {
-			return nil, notBuilt(p.name)
-		}
+	if err := refuseUnbuiltBlock(in); err != nil {
+		return nil, err
 	}
 	v, err := s.vpcOrDefault(c, aws.String(aws.ToString(in.VpcId)))
 	if err != nil {

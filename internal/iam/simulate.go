@@ -52,6 +52,9 @@ type simulation struct {
 }
 
 func (s *Service) simulatePrincipalPolicy(c *api.Call, in *iam.SimulatePrincipalPolicyInput) (*iam.SimulatePrincipalPolicyOutput, error) {
+	if len(in.PolicyExclusionList) > 0 {
+		return nil, invalidInput("The parameter PolicyExclusionList is not supported.")
+	}
 	who, held, err := s.source(c, value(in.PolicySourceArn))
 	if err != nil {
 		return nil, err
@@ -85,6 +88,9 @@ func (s *Service) controlled(c *api.Call, sim *simulation) error {
 }
 
 func (s *Service) simulateCustomPolicy(c *api.Call, in *iam.SimulateCustomPolicyInput) (*iam.SimulateCustomPolicyOutput, error) {
+	if len(in.OrderedOrganizationPolicyInputList) > 0 {
+		return nil, invalidInput("The parameter OrderedOrganizationPolicyInputList is not supported.")
+	}
 	sim := simulation{
 		principal: access.Principal{Type: access.User, Partition: c.Partition, Account: c.Account},
 		actions:   in.ActionNames, resources: in.ResourceArns,

@@ -226,7 +226,8 @@ func (t idToken) conditionKeys(issuer, audience string) (session, request map[st
 		}
 	}
 	action, ok := serviceref.LookupAction("sts:AssumeRoleWithWebIdentity")
-	if !ok {
+	if !ok || !strings.Contains(issuer, ".") {
+		// An issuer at https://sts or https://aws must not speak for AWS's own keys.
 		return session, nil
 	}
 	request = make(map[string][]string)

@@ -122,6 +122,11 @@ func (s *Service) assumeRole(c *api.Call, in *sts.AssumeRoleInput) (*sts.AssumeR
 	if _, err := s.role(c, aws.ToString(in.RoleArn)); err != nil {
 		return nil, err
 	}
+	if len(in.ProvidedContexts) > 0 {
+		// They hold assertions of IAM Identity Center, which is not here. The text
+		// rests on no source.
+		return nil, invalid("The ProvidedContexts cannot be verified: no trusted token issuer signed them.")
+	}
 	return s.assume(c, in)
 }
 
