@@ -79,12 +79,23 @@ type Clients struct {
 	Organizations Organizations
 	// AutoScaling is needed by InstanceOfGroup alone.
 	AutoScaling AutoScaling
+	// Trail is asked for past calls instead of CloudTrail's event history; nil: the
+	// history is.
+	Trail Trail
 
 	EC2        EC2
 	KMS        KMS
 	IAM        IAM
 	CloudTrail CloudTrail
 	STS        STS
+}
+
+// trail is where past calls are found.
+func (c Clients) trail() Trail {
+	if c.Trail != nil {
+		return c.Trail
+	}
+	return NewHistory(c.CloudTrail)
 }
 
 // NewClients makes the SDK's clients for a configuration: its endpoint, region

@@ -225,7 +225,7 @@ func (c *Caller) setTag(key, value string) {
 func (g *gatherer) unknownSession() {
 	e := g.evidence
 	e.Unread = append(e.Unread, Unread{
-		What: "session policy of " + e.Caller.ARN, Call: "cloudtrail:LookupEvents",
+		What: "session policy of " + e.Caller.ARN, Call: lookupEvents,
 		Why: "no event tells with what policy the session was made", layer: access.SessionLayer,
 	})
 }

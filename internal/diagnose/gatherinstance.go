@@ -175,7 +175,7 @@ func (g *gatherer) mappedVolume(item any) {
 		return
 	}
 	v := g.device(device)
-	v.Source = "cloudtrail:LookupEvents"
+	v.Source = lookupEvents
 	if encrypted, ok := ebs["encrypted"].(bool); ok {
 		v.Encrypted = encrypted
 	}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
@@ -16,34 +14,15 @@ const (
 	afterStart  = 15 * time.Minute
 )
 
-// maxPages bounds how many pages of 50 events one lookup reads: the service
-// takes two calls a second.
-const maxPages = 4
-
-// lookup reads events by one attribute, newest first.
+// lookup asks the trail for events by one attribute, newest first.
 func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to time.Time) ([]Event, bool) {
-	in := &cloudtrail.LookupEventsInput{LookupAttributes: []cttypes.LookupAttribute{{AttributeKey: key, AttributeValue: &value}}}
-	if !from.IsZero() {
-		in.StartTime, in.EndTime = &from, &to
+	q := Question{Attribute: key, Value: value, From: from, To: to}
+	trail := g.clients.trail()
+	all, err := trail.Events(g.ctx, q)
+	if err != nil {
+		g.unread(err, q.String(), trail.Call(), "", "")
 	}
-	var all []Event
-	pages := cloudtrail.NewLookupEventsPaginator(g.clients.CloudTrail, in)
-	for n := 0; pages.HasMorePages() && n < maxPages; n++ {
-		page, err := pages.NextPage(g.ctx)
-		if err != nil {
-			g.unread(err, "events with "+string(key)+" "+value, "cloudtrail:LookupEvents", "", "")
-			return all, false
-		}
-		for _, entry := range page.Events {
-			e, err := ParseEvent(aws.ToString(entry.CloudTrailEvent))
-			if err != nil {
-				continue
-			}
-			e.Source = "cloudtrail:LookupEvents"
-			all = append(all, e)
-		}
-	}
-	return all, true
+	return all, err == nil
 }
 
 // instanceEvents finds the last start or launch of the instance and the last
@@ -194,6 +173,6 @@ func (g *gatherer) deniedVolume() {
 			return
 		}
 	}
-	e.Volumes = append(e.Volumes, Volume{Source: "cloudtrail:LookupEvents", ID: id, Encrypted: true, Key: e.Denied.Key})
+	e.Volumes = append(e.Volumes, Volume{Source: lookupEvents, ID: id, Encrypted: true, Key: e.Denied.Key})
 	g.keys()
 }

@@ -267,7 +267,7 @@ func (r *Report) undecided(e *Evidence, t *trial) {
 // nobodyKnown says why nobody can tell who started the instance.
 func (e *Evidence) nobodyKnown() string {
 	for _, u := range e.Unread {
-		if u.Call == "cloudtrail:LookupEvents" && u.Denied {
+		if u.Call == lookupEvents && u.Denied {
 			return fmt.Sprintf("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
 		}
 	}
