@@ -58,7 +58,7 @@ func (s *scenario) blind() error {
 		if r.Outcome != diagnose.NoConclusion {
 			return fmt.Errorf("without %s the doctor says %s: %s", missing, r.Outcome, r.Summary)
 		}
-		named := strings.Contains(r.Summary, missing)
+		named := strings.Contains(r.Summary.String(), missing)
 		for _, u := range r.Unread {
 			named = named || u.Call == missing && u.Denied
 		}

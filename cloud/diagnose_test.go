@@ -66,7 +66,7 @@ func (s *stage) wantCause(r *diagnose.Report, kind diagnose.CauseKind, words str
 	if r.Cause == nil {
 		s.Fatalf("%s: %s", r.Outcome, r.Summary)
 	}
-	if r.Cause.Kind != kind || !strings.Contains(r.Cause.Sentence, words) {
+	if r.Cause.Kind != kind || !strings.Contains(r.Cause.Sentence.String(), words) {
 		s.Errorf("the cause is %s: %s\nwant %s: … %s …", r.Cause.Kind, r.Cause.Sentence, kind, words)
 	}
 	if r.Cause.Agreement != diagnose.Agrees {

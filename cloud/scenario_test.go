@@ -316,14 +316,14 @@ func init() {
 		},
 		"outcome": func(s *scenario, w []string, _ string) error {
 			s.matrix.add(w[0], string(s.report.Outcome))
-			return wanted("outcome", string(s.report.Outcome)+": "+s.report.Summary, w[0])
+			return wanted("outcome", string(s.report.Outcome)+": "+s.report.Summary.String(), w[0])
 		},
 		"words": func(s *scenario, _ []string, rest string) error {
-			return wanted("summary", s.report.Summary, s.expand(rest))
+			return wanted("summary", s.report.Summary.String(), s.expand(rest))
 		},
 		"layer": func(s *scenario, _ []string, rest string) error { return wanted("layer", s.report.Cause.Layer, rest) },
 		"note": func(s *scenario, _ []string, rest string) error {
-			return wanted("note", s.report.Cause.Note, s.expand(rest))
+			return wanted("note", s.report.Cause.Note.String(), s.expand(rest))
 		},
 		"agreement": func(s *scenario, _ []string, rest string) error {
 			return wanted("agreement", string(s.report.Cause.Agreement), rest)

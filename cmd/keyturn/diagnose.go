@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 type diagnoseOptions struct {
@@ -21,6 +23,7 @@ type diagnoseOptions struct {
 	principal, output string
 	permissions       bool
 	group             string
+	lang              string
 }
 
 // awsOptions are where AWS is and who asks.
@@ -78,6 +81,7 @@ Exit codes:
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
 	f.StringVar(&o.group, "group", "", "diagnose the last launch that failed of this Auto Scaling group")
 	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
+	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
 	return c
 }
@@ -100,6 +104,10 @@ func oneInstance(_ *cobra.Command, args []string) error {
 func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if o.output != "text" && o.output != "json" {
 		return &hintError{fmt.Errorf("there is no output form %q", o.output), "use -o text or -o json"}
+	}
+	lang, err := phrase.Choose(o.lang, os.Getenv)
+	if err != nil {
+		return &hintError{err, "use --lang en or --lang es"}
 	}
 	cfg, err := o.config(c.Context())
 	if err != nil {
@@ -124,7 +132,7 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if o.output == "json" {
 		err = report.WriteJSON(out)
 	} else {
-		err = report.WriteText(out, diagnose.Style{Color: colored(out)})
+		err = report.WriteText(out, diagnose.Style{Color: colored(out), Language: lang})
 	}
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)

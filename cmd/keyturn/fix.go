@@ -85,7 +85,7 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 		return withHint(err)
 	}
 	s := newScreen(out)
-	s.words(report.Summary)
+	s.words(report.Summary.String())
 	if report.Cause == nil {
 		if code := report.ExitCode(); code != exitOK {
 			return exitError(code)
@@ -131,9 +131,9 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 // showRepair shows what is going to be changed.
 func showRepair(s *screen, r *diagnose.Repair) {
 	for _, f := range r.Fixes {
-		s.print("", "  "+s.bold(f.Title), "  "+s.faint(f.Target))
-		if f.Note != "" {
-			s.words(f.Note)
+		s.print("", "  "+s.bold(f.Title.String()), "  "+s.faint(f.Target))
+		if !f.Note.IsZero() {
+			s.words(f.Note.String())
 		}
 	}
 	for _, step := range r.Steps {
@@ -248,7 +248,7 @@ func startAndWatch(ctx context.Context, s *screen, with diagnose.Configs, o fixO
 			if err != nil {
 				return withHint(err)
 			}
-			s.words("It does not stay started: " + report.Summary)
+			s.words("It does not stay started: " + report.Summary.String())
 			return exitError(exitFound)
 		case time.Now().After(until):
 			s.states(seen...)

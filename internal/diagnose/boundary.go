@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -18,18 +19,18 @@ func (e *Evidence) boundary(same []trial) finding {
 	c := e.causeOf(Boundary, same)
 	limit := e.Caller.Limit
 	if limit == nil {
-		c.Sentence = fmt.Sprintf("The permissions boundary of %s does not allow %s.", e.who(), t.request.Action)
+		c.Sentence = phrase.Say("The permissions boundary of %s does not allow %s.", e.who(), t.request.Action)
 		return finding{cause: c}
 	}
 	if t.decision.Outcome == access.ExplicitDeny {
-		c.Sentence = fmt.Sprintf("%s, the permissions boundary of %s, denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
+		c.Sentence = phrase.Say("%s, the permissions boundary of %s, denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
 		text, ok := exempt(limit.Policy.Text(), t.decision.By.Statement, t)
 		if !ok {
 			return finding{cause: c}
 		}
 		return finding{cause: c, fixes: []Fix{e.changeBoundary(text)}}
 	}
-	c.Sentence = fmt.Sprintf("The permissions boundary of %s, %s, does not allow %s, so no policy can.", e.who(), limit.Name, t.request.Action)
+	c.Sentence = phrase.Say("The permissions boundary of %s, %s, does not allow %s, so no policy can.", e.who(), limit.Name, t.request.Action)
 	c.Statement = nearMiss(t, policy.ConditionElement)
 	text, err := withStatements(limit.Policy.Text(), e.allowing(same, nil)...)
 	if err != nil {
@@ -42,7 +43,7 @@ func (e *Evidence) boundary(same []trial) finding {
 // account's own policy, or a new policy where AWS manages the boundary.
 func (e *Evidence) changeBoundary(text string) Fix {
 	limit := e.Caller.Limit
-	f := Fix{Kind: BoundaryFix, Document: text, Target: limit.ARN, Title: "Let the permissions boundary " + limit.Name + " allow it"}
+	f := Fix{Kind: BoundaryFix, Document: text, Target: limit.ARN, Title: phrase.Say("Let the permissions boundary %s allow it", limit.Name)}
 	f.apply = func(e *Evidence) {
 		if p, err := policy.Parse([]byte(text)); err == nil {
 			e.Caller.Limit = &access.Document{Name: limit.Name, ARN: limit.ARN, Policy: p}
@@ -51,14 +52,14 @@ func (e *Evidence) changeBoundary(text string) Fix {
 	if !awsManaged(limit.ARN) {
 		e.do(&f, newVersion(limit.ARN, text))
 		e.then(&f)
-		f.Note = "Every user and role with this boundary gets the same; a managed policy keeps five versions."
+		f.Note = phrase.Say("Every user and role with this boundary gets the same; a managed policy keeps five versions.")
 		return f
 	}
 	name := lastPart(limit.ARN) + "-with-grants"
 	arn := fmt.Sprintf("arn:%s:iam::%s:policy/%s", e.Site.Partition, e.Site.Account, name)
 	holder, owner := e.Caller.owner()
 	f.Target = e.target()
-	f.Title = "Replace the permissions boundary, which AWS manages, by one of your own that allows it"
+	f.Title = phrase.Say("Replace the permissions boundary, which AWS manages, by one of your own that allows it")
 	e.do(&f,
 		Call{"iam", "CreatePolicy", &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(compact(text))}},
 		bound(holder, owner, arn))
@@ -76,10 +77,10 @@ func (e *Evidence) unreadLimit(same []trial, d Denial) finding {
 		kind = SessionPolicy
 	}
 	c := e.causeOf(kind, same)
-	c.Sentence = fmt.Sprintf("No %s of %s allows %s; the policy could not be read.", d.Layer, e.who(), d.Action)
+	c.Sentence = phrase.Say("No %s of %s allows %s; the policy could not be read.", layerWords(d.Layer), e.who(), d.Action)
 	c.Note = d.note()
 	return finding{cause: c, fixes: []Fix{{
-		Kind: PolicyEditFix, Title: "Add this statement to the " + string(d.Layer), Target: e.target(),
+		Kind: PolicyEditFix, Title: phrase.Say("Add this statement to the %s", layerWords(d.Layer)), Target: e.target(),
 		Document: render(e.allowing(same, nil)[0]), Commands: []string{e.again()},
 	}}}
 }

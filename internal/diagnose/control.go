@@ -1,12 +1,11 @@
 package diagnose
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // controlled: a policy of the organization denies the request, or none at some
@@ -21,26 +20,26 @@ func (e *Evidence) controlled(same []trial) finding {
 	c := e.causeOf(kind, same)
 	by := t.decision.By
 	if t.decision.Outcome != access.ExplicitDeny || by == nil {
-		c.Sentence = fmt.Sprintf("No %s that bears on account %s allows %s at every level of the organization.", t.decision.Layer, account, t.request.Action)
-		c.Note = "Every level, from the root down to the account, must allow it: FullAWSAccess is missing at one, or the list there is too short."
+		c.Sentence = phrase.Say("No %s that bears on account %s allows %s at every level of the organization.", layerWords(t.decision.Layer), account, t.request.Action)
+		c.Note = phrase.Say("Every level, from the root down to the account, must allow it: FullAWSAccess is missing at one, or the list there is too short.")
 		return finding{cause: c}
 	}
 	who := e.whoAsks(t)
-	c.Sentence = fmt.Sprintf("%s, a %s on account %s, denies %s to %s.", sentenceStart(c.Statement), t.decision.Layer, account, t.request.Action, who)
+	c.Sentence = phrase.Say("%s, a %s on account %s, denies %s to %s.", sentenceStart(c.Statement), layerWords(t.decision.Layer), account, t.request.Action, who)
 	d := e.controlPolicyOf(by.ARN)
 	if d == nil {
 		return finding{cause: c}
 	}
 	text, ok := exempt(d.Policy.Text(), by.Statement, t)
 	if !ok {
-		c.Note = "The statement denies this very request: whoever wrote it has to decide whether it may go."
+		c.Note = phrase.Say("The statement denies this very request: whoever wrote it has to decide whether it may go.")
 		return finding{cause: c}
 	}
 	arn := by.ARN
 	f := Fix{
 		Kind: ControlPolicyFix, Document: text, Target: arn,
-		Title: "Take what EC2 asks out of the Deny statement of " + d.Name,
-		Note:  "It bears on every account that the policy is attached to. The management account, or who administers policies for it, has to apply it.",
+		Title: phrase.Say("Take what EC2 asks out of the Deny statement of %s", d.Name),
+		Note:  phrase.Say("It bears on every account that the policy is attached to. The management account, or who administers policies for it, has to apply it."),
 		apply: func(e *Evidence) { e.replaceControl(arn, text) },
 	}
 	e.do(&f, Call{"organizations", "UpdatePolicy", &organizations.UpdatePolicyInput{PolicyId: aws.String(lastPart(arn)), Content: aws.String(compact(text))}})
@@ -49,9 +48,9 @@ func (e *Evidence) controlled(same []trial) finding {
 }
 
 // whoAsks names who makes a request of the start.
-func (e *Evidence) whoAsks(t *trial) string {
+func (e *Evidence) whoAsks(t *trial) phrase.Text {
 	if t.request.Principal.IdentityOnly {
-		return "EC2's own role for the instance, " + t.request.Principal.RoleARN
+		return phrase.Say("EC2's own role for the instance, %s", t.request.Principal.RoleARN)
 	}
 	return e.who()
 }

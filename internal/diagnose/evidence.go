@@ -1,11 +1,11 @@
 package diagnose
 
 import (
-	"strings"
 	"time"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // Evidence is everything that a diagnosis stands on. Gather reads it from an
@@ -91,7 +91,7 @@ type Caller struct {
 	Source string `json:"source"`
 	// Told says what told who it was: the denied event, the start's event, or the
 	// command line.
-	Told string `json:"told"`
+	Told phrase.Text `json:"told"`
 	// Type is IAMUser, AssumedRole, FederatedUser or Root.
 	Type string `json:"type"`
 	ARN  string `json:"arn"`
@@ -204,18 +204,16 @@ func (e *Evidence) launching() bool {
 }
 
 // name words a volume for people: "root volume vol-… (/dev/xvda)".
-func (v Volume) name() string {
-	var b strings.Builder
+func (v Volume) name() phrase.Text {
+	words := phrase.Say("data volume")
 	if v.Root {
-		b.WriteString("root volume")
-	} else {
-		b.WriteString("data volume")
+		words = phrase.Say("root volume")
 	}
 	if v.ID != "" {
-		b.WriteString(" " + v.ID)
+		words = phrase.Join(" ", words, phrase.Plain(v.ID))
 	}
 	if v.Device != "" {
-		b.WriteString(" (" + v.Device + ")")
+		words = phrase.Join(" ", words, phrase.Plain("("+v.Device+")"))
 	}
-	return b.String()
+	return words
 }

@@ -7,6 +7,7 @@ import (
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // caller finds out who started the instance, and reads what bears on them.
@@ -18,15 +19,15 @@ func (g *gatherer) caller() {
 	switch {
 	case e.Denied != nil && !strings.Contains(e.Denied.Principal, ":assumed-role/aws:ec2-infrastructure/"):
 		e.Caller = callerOf(e.Denied, e.Site.Partition)
-		e.Caller.Source, e.Caller.Told = e.Denied.Source, "the denied "+e.Denied.Name+" event"
+		e.Caller.Source, e.Caller.Told = e.Denied.Source, phrase.Say("the denied %s event", e.Denied.Name)
 	case e.Start != nil:
 		e.Caller = callerOf(e.Start, e.Site.Partition)
-		e.Caller.Source, e.Caller.Told = e.Start.Source, "the "+e.Start.Name+" event"
+		e.Caller.Source, e.Caller.Told = e.Start.Source, phrase.Say("the %s event", e.Start.Name)
 	}
 	if p := g.options.Principal; e.Caller == nil && p != "" {
 		e.Caller = namedCaller(p)
 		if e.Caller != nil {
-			e.Caller.Source, e.Caller.Told = "--principal", "the command line"
+			e.Caller.Source, e.Caller.Told = "--principal", phrase.Say("the command line")
 		}
 	}
 	if e.Caller == nil {

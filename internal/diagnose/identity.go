@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -15,16 +16,16 @@ import (
 func (e *Evidence) identityMissing(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(IdentityMissing, same)
-	c.Sentence = fmt.Sprintf("No identity-based policy of %s allows %s on the key of the %s.",
+	c.Sentence = phrase.Say("No identity-based policy of %s allows %s on the key of the %s.",
 		e.who(), t.request.Action, e.volumeWords(c.Volumes))
 	if near := nearMiss(t, policy.ConditionElement); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
-		c.Sentence = fmt.Sprintf("The statement that would allow %s to call %s does not fit: %s.", e.who(), t.request.Action, near.Failed)
+		c.Sentence = phrase.Say("The statement that would allow %s to call %s does not fit: %s.", e.who(), t.request.Action, near.Failed)
 	} else if !e.meantOtherResource(&c, t) && !e.misspelt(&c, t) {
 		e.stale(&c, t)
 	}
 	if e.Caller.Principal.ServiceLinked {
-		c.Note = "A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\")."
+		c.Note = phrase.Say("A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").")
 		return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
 	}
 	return finding{cause: c, fixes: []Fix{e.allowIdentity(same)}}
@@ -53,13 +54,13 @@ func nearMiss(t *trial, element policy.Element) *Statement {
 func (e *Evidence) allowIdentity(same []trial) Fix {
 	text := newDocument(e.allowing(same, nil)...)
 	name := e.policyName()
-	f := Fix{Kind: IAMPolicyFix, Document: text, Title: "Attach this policy to " + e.who(), Target: e.target()}
-	f.Note = "The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name."
+	f := Fix{Kind: IAMPolicyFix, Document: text, Title: phrase.Say("Attach this policy to %s", e.who()), Target: e.target()}
+	f.Note = phrase.Say("The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name.")
 	holder, owner := e.Caller.owner()
 	e.do(&f, putInline(holder, owner, name, text))
 	e.then(&f)
 	if strings.HasPrefix(owner, "AWSReservedSSO_") {
-		f.Note = "The role is IAM Identity Center's and cannot be changed here: add the statement to its permission set."
+		f.Note = phrase.Say("The role is IAM Identity Center's and cannot be changed here: add the statement to its permission set.")
 		f.Calls, f.Commands = []Call{}, []string{e.again()}
 	}
 	f.apply = func(e *Evidence) {
@@ -131,17 +132,17 @@ func (c *Caller) owner() (holder, name string) {
 }
 
 // who names the caller to people.
-func (e *Evidence) who() string {
+func (e *Evidence) who() phrase.Text {
 	p := e.Caller.Principal
 	switch p.Type {
 	case access.User:
-		return "user " + p.Name
+		return phrase.Say("user %s", p.Name)
 	case access.RoleSession:
-		return "role " + lastPart(p.RoleARN) + " (session " + p.Name + ")"
+		return phrase.Say("role %s (session %s)", lastPart(p.RoleARN), p.Name)
 	case access.Root:
-		return "the root user"
+		return phrase.Say("the root user")
 	}
-	return p.ARN
+	return phrase.Plain(p.ARN)
 }
 
 func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
@@ -161,26 +162,23 @@ func statementOf(r *access.Reason) *Statement {
 	}
 	s := &Statement{Document: r.Document, ARN: r.ARN, Index: r.Statement, Sid: r.Sid, Line: r.Position.Line, Effect: string(r.Effect)}
 	if r.Failed != nil {
-		s.Failed = r.Failed.String()
+		s.Failed = mismatchWords(r.Failed)
 	}
 	return s
 }
 
 // volumeWords names volumes to people.
-func (e *Evidence) volumeWords(ids []string) string {
-	var all []string
+func (e *Evidence) volumeWords(ids []string) phrase.Text {
+	var all []phrase.Text
 	for _, id := range ids {
 		if v := e.volume(id); v != nil {
 			all = append(all, v.name())
 		}
 	}
-	switch len(all) {
-	case 0:
-		return "volume"
-	case 1:
-		return all[0]
+	if len(all) == 0 {
+		return phrase.Say("volume")
 	}
-	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	return phrase.List(all...)
 }
 
 // forget drops what was unread: a fix replaces it, or makes it not matter.

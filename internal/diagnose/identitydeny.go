@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // identityDenied: a Deny statement of one of the caller's own policies. The fix
@@ -12,12 +13,12 @@ func (e *Evidence) identityDenied(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(IdentityDenied, same)
 	by := t.decision.By
-	c.Sentence = fmt.Sprintf("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.who())
+	c.Sentence = phrase.Say("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.who())
 	for i := range e.Caller.Identity {
 		if h := &e.Caller.Identity[i]; h.Name == by.Document && h.ARN == by.ARN {
 			f := finding{cause: c, fixes: e.narrowHeld(h, by.Statement, t)}
 			if len(f.fixes) == 0 {
-				f.cause.Note = "The statement denies this very request: whoever wrote it has to decide whether it may go."
+				f.cause.Note = phrase.Say("The statement denies this very request: whoever wrote it has to decide whether it may go.")
 			}
 			return f
 		}
@@ -31,7 +32,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 	name, arn := h.Name, h.ARN
 	if awsManaged(arn) {
 		f := Fix{
-			Kind: CommandFix, Title: fmt.Sprintf("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
+			Kind: CommandFix, Title: phrase.Say("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
 			apply: func(e *Evidence) { e.dropIdentity(name, arn) },
 		}
 		e.do(&f, detach(h.Holder, h.HolderName, arn))
@@ -44,7 +45,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 	}
 	f := Fix{
 		Kind: PolicyEditFix, Document: text, Target: e.holderARN(h),
-		Title: "Take what EC2 asks in the caller's name out of the Deny statement of " + name,
+		Title: phrase.Say("Take what EC2 asks in the caller's name out of the Deny statement of %s", name),
 		apply: func(e *Evidence) { e.replaceIdentity(name, arn, text) },
 	}
 	if h.Inline {
@@ -52,7 +53,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 	} else {
 		f.Target = arn
 		e.do(&f, newVersion(arn, text))
-		f.Note = "A managed policy keeps five versions: delete one first if it has as many."
+		f.Note = phrase.Say("A managed policy keeps five versions: delete one first if it has as many.")
 	}
 	e.then(&f)
 	return []Fix{f}
@@ -113,23 +114,22 @@ func (e *Evidence) replaceIdentity(name, arn, text string) {
 }
 
 // sentenceStart names a statement at the start of a sentence.
-func sentenceStart(s *Statement) string {
+func sentenceStart(s *Statement) phrase.Text {
 	if s == nil {
-		return "A statement"
+		return phrase.Say("A statement")
 	}
 	if s.Sid == "" {
-		return "S" + s.place()[1:]
+		return phrase.Say("Statement %d (line %d) of %s", s.Index+1, s.Line, documentWords(s.Document))
 	}
-	return "The " + s.place()
+	return phrase.Say("The statement %q (line %d) of %s", s.Sid, s.Line, documentWords(s.Document))
 }
 
 // place names a statement: by its Sid if it has one, else by its number from 1.
-func (s *Statement) place() string {
-	which := fmt.Sprintf("statement %d", s.Index+1)
-	if s.Sid != "" {
-		which = fmt.Sprintf("statement %q", s.Sid)
+func (s *Statement) place() phrase.Text {
+	if s.Sid == "" {
+		return phrase.Say("statement %d (line %d) of %s", s.Index+1, s.Line, documentWords(s.Document))
 	}
-	return fmt.Sprintf("%s (line %d) of %s", which, s.Line, s.Document)
+	return phrase.Say("statement %q (line %d) of %s", s.Sid, s.Line, documentWords(s.Document))
 }
 
 // unreadDeny: the event tells of a Deny in a policy that could not be read.
@@ -142,15 +142,15 @@ func (e *Evidence) unreadDeny(same []trial, d Denial) finding {
 		kind = ControlPolicy
 	}
 	c := e.causeOf(kind, same)
-	c.Sentence = fmt.Sprintf("A Deny statement of the %s denies %s to %s; the policy could not be read.", d.Layer, d.Action, e.who())
+	c.Sentence = phrase.Say("A Deny statement of the %s denies %s to %s; the policy could not be read.", layerWords(d.Layer), d.Action, e.who())
 	c.Note = d.note()
 	return finding{cause: c}
 }
 
 // note names the policy that the message names.
-func (d Denial) note() string {
+func (d Denial) note() phrase.Text {
 	if d.Policy == "" {
-		return ""
+		return phrase.Text{}
 	}
-	return "The event names the policy: " + d.Policy
+	return phrase.Say("The event names the policy: %s", d.Policy)
 }

@@ -1,11 +1,11 @@
 package diagnose
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 	"github.com/keyturn/keyturn/policy/serviceref"
 )
@@ -21,7 +21,7 @@ func (e *Evidence) meantOtherResource(c *Cause, t *trial) bool {
 		return false
 	}
 	c.Kind, c.Statement = ResourceMismatch, near
-	c.Sentence = fmt.Sprintf("The statement that would allow %s to call %s is for another key than the volume's: %s.", e.who(), t.request.Action, near.Failed)
+	c.Sentence = phrase.Say("The statement that would allow %s to call %s is for another key than the volume's: %s.", e.who(), t.request.Action, near.Failed)
 	return true
 }
 
@@ -66,8 +66,8 @@ func (e *Evidence) misspelt(c *Cause, t *trial) bool {
 					continue
 				}
 				c.Kind = ActionMisspelt
-				c.Statement = &Statement{Document: h.Name, ARN: h.ARN, Index: j, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: "Action " + written}
-				c.Sentence = fmt.Sprintf("The %s allows %s, which KMS does not have: it was to be %s.", c.Statement.place(), written, t.request.Action)
+				c.Statement = &Statement{Document: h.Name, ARN: h.ARN, Index: j, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Action " + written)}
+				c.Sentence = phrase.Say("The %s allows %s, which KMS does not have: it was to be %s.", c.Statement.place(), written, t.request.Action)
 				return true
 			}
 		}
@@ -109,8 +109,8 @@ func (e *Evidence) stale(c *Cause, t *trial) {
 				continue
 			}
 			c.Kind = StalePrincipal
-			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: "Principal " + p.Name}
-			c.Sentence = fmt.Sprintf("The %s allows %s to %s, the id of a user or role that was deleted: %s is somebody else, even if the name is the same.",
+			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Principal " + p.Name)}
+			c.Sentence = phrase.Say("The %s allows %s to %s, the id of a user or role that was deleted: %s is somebody else, even if the name is the same.",
 				c.Statement.place(), t.request.Action, p.Name, e.who())
 			return
 		}

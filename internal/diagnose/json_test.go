@@ -148,7 +148,7 @@ func walk(typ reflect.Type, prefix string, fields map[string]bool) {
 			continue
 		}
 		path := prefix + name
-		fields[path] = strings.Contains(options, "omitempty")
+		fields[path] = strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
 		t := f.Type
 		if t.Kind() == reflect.Slice {
 			t, path = t.Elem(), path+"[]"

@@ -1,10 +1,10 @@
 package diagnose
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -17,9 +17,9 @@ func Judge(e *Evidence) *Report {
 	r := newReport(e)
 	switch e.Instance.State {
 	case "running":
-		return r.end(NothingWrong, fmt.Sprintf("Nothing is wrong: %s is running.", e.Instance.ID))
+		return r.end(NothingWrong, phrase.Say("Nothing is wrong: %s is running.", e.Instance.ID))
 	case "pending", "stopping":
-		return r.end(NoConclusion, fmt.Sprintf("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
+		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
 	}
 	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) {
 		r.conclude(f)
@@ -52,7 +52,7 @@ func filled[T any](s []T) []T {
 	return s
 }
 
-func (r *Report) end(o Outcome, summary string) *Report {
+func (r *Report) end(o Outcome, summary phrase.Text) *Report {
 	r.Outcome, r.Summary = o, summary
 	return r
 }
@@ -260,18 +260,18 @@ func (r *Report) undecided(e *Evidence, t *trial) {
 		r.end(NoConclusion, e.nobodyKnown())
 		return
 	}
-	r.end(NoConclusion, fmt.Sprintf("Whether %s may call %s turns on what could not be read: %s.",
+	r.end(NoConclusion, phrase.Say("Whether %s may call %s turns on what could not be read: %s.",
 		t.request.Principal.ARN, t.request.Action, strings.Join(t.decision.Missing, "; ")))
 }
 
 // nobodyKnown says why nobody can tell who started the instance.
-func (e *Evidence) nobodyKnown() string {
+func (e *Evidence) nobodyKnown() phrase.Text {
 	for _, u := range e.Unread {
 		if u.Call == lookupEvents && u.Denied {
-			return fmt.Sprintf("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
+			return phrase.Say("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
 		}
 	}
-	return fmt.Sprintf("No event tells who started %s: name the caller with --principal.", e.Instance.ID)
+	return phrase.Say("No event tells who started %s: name the caller with --principal.", e.Instance.ID)
 }
 
 // allAllowed concludes where every request of the start would go through now.
@@ -279,7 +279,7 @@ func (r *Report) allAllowed(e *Evidence) {
 	d, worded := e.denial()
 	switch {
 	case e.Denied == nil && e.volumesUnread():
-		r.end(NoConclusion, fmt.Sprintf("Whether the volumes of %s are encrypted, and under which keys, could not be read: get ec2:DescribeVolumes.", e.Instance.ID))
+		r.end(NoConclusion, phrase.Say("Whether the volumes of %s are encrypted, and under which keys, could not be read: get ec2:DescribeVolumes.", e.Instance.ID))
 	case worded && e.outside(d):
 		f := e.controlPolicy(d)
 		r.conclude(f)
@@ -290,22 +290,22 @@ func (r *Report) allAllowed(e *Evidence) {
 	case e.Denied != nil && !worded:
 		r.refusedOtherwise(e)
 	case worded && d.Layer == "":
-		r.end(NoConclusion, "The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy.")
+		r.end(NoConclusion, phrase.Say("The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy."))
 	case worded:
-		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", d.Layer, d.Action, e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", layerWords(d.Layer), d.Action, e.Instance.ID))
 	case e.gone() && e.Stop != nil && e.Denied == nil:
 		r.conclude(finding{cause: Cause{
 			Kind: StoppedByUser, Principal: e.Stop.Principal,
-			Sentence: fmt.Sprintf("%s is gone: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time)),
+			Sentence: phrase.Say("%s is gone: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time)),
 		}})
 	case e.Forecast && e.Caller != nil && e.Denied == nil:
-		r.end(NothingWrong, fmt.Sprintf("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
+		r.end(NothingWrong, phrase.Say("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
 	case len(e.steps()) == 0:
-		r.end(NoConclusion, fmt.Sprintf("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
+		r.end(NoConclusion, phrase.Say("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
 	case e.Caller == nil:
 		r.end(NoConclusion, e.nobodyKnown())
 	default:
-		r.end(NoConclusion, fmt.Sprintf("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
+		r.end(NoConclusion, phrase.Say("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // causeRows are the causes, each as evidence.
@@ -415,7 +416,7 @@ func TestCauses(t *testing.T) {
 			if r.Outcome != row.outcome {
 				t.Fatalf("the outcome is %s, want %s: %s", r.Outcome, row.outcome, r.Summary)
 			}
-			if r.Summary == "" {
+			if r.Summary.IsZero() {
 				t.Error("no summary")
 			}
 			if row.kind == "" {
@@ -424,7 +425,7 @@ func TestCauses(t *testing.T) {
 				}
 				return
 			}
-			if r.Cause.Kind != row.kind || !strings.Contains(r.Cause.Sentence, row.sentence) {
+			if r.Cause.Kind != row.kind || !strings.Contains(r.Cause.Sentence.String(), row.sentence) {
 				t.Errorf("the cause is %s: %s\nwant %s: … %s …", r.Cause.Kind, r.Cause.Sentence, row.kind, row.sentence)
 			}
 			if r.Cause.Agreement != row.agreement {
@@ -472,7 +473,7 @@ func TestFixesOpenNothing(t *testing.T) {
 				t.Errorf("%s: %s is allowed", row.name, o.Action)
 			}
 		}
-		if again := Judge(e); again.Cause == nil || again.Cause.Sentence != r.Cause.Sentence {
+		if again := Judge(e); again.Cause == nil || !again.Cause.Sentence.Equal(r.Cause.Sentence) {
 			t.Errorf("%s: judging changed the evidence", row.name)
 		}
 	}
@@ -530,7 +531,7 @@ func TestDataVolumeAlone(t *testing.T) {
 	e := article()
 	e.Volumes[0].Encrypted, e.Volumes[0].Key = false, ""
 	r := Judge(e)
-	if want := "data volume " + dataVolume + " (/dev/sdf)"; !strings.Contains(r.Summary, want) || strings.Contains(r.Summary, "root volume") {
+	if want := "data volume " + dataVolume + " (/dev/sdf)"; !strings.Contains(r.Summary.String(), want) || strings.Contains(r.Summary.String(), "root volume") {
 		t.Errorf("%q does not name the %s alone", r.Summary, want)
 	}
 }
@@ -579,7 +580,7 @@ func TestOpenedIsExact(t *testing.T) {
 	if p.NothingElse {
 		t.Error("CreateGrant without a condition passes for nothing else")
 	}
-	want := []Opening{{Who: "user test", Requests: []string{"kms:CreateGrant, kms:TagResource on " + testKey}, Complete: true}}
+	want := []Opening{{Who: phrase.Say("user %s", "test"), Requests: []string{"kms:CreateGrant, kms:TagResource on " + testKey}, Complete: true}}
 	if diff := cmp.Diff(want, p.Opened); diff != "" {
 		t.Error(diff)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/keyturn/keyturn/access"
-	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -17,11 +17,11 @@ const rootSid = "Enable IAM User Permissions"
 func (e *Evidence) keyPolicyMissing(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(KeyPolicyMissing, same)
-	c.Sentence = fmt.Sprintf("The key policy of %s neither lets the account's IAM policies decide nor names %s, so nothing allows %s.",
+	c.Sentence = phrase.Say("The key policy of %s neither lets the account's IAM policies decide nor names %s, so nothing allows %s.",
 		t.request.Resource, e.who(), t.request.Action)
 	if near := nearMiss(t, policy.ConditionElement); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
-		c.Sentence = fmt.Sprintf("The %s would allow %s to call %s, but: %s.", near.place(), e.who(), t.request.Action, near.Failed)
+		c.Sentence = phrase.Say("The %s would allow %s to call %s, but: %s.", near.place(), e.who(), t.request.Action, near.Failed)
 	} else {
 		e.stale(&c, t)
 	}
@@ -32,8 +32,8 @@ func (e *Evidence) keyPolicyMissing(same []trial) finding {
 // not be read, so there is only the statement to add to it.
 func (e *Evidence) keyPolicyUnread(same []trial) finding {
 	c := e.causeOf(KeyPolicyMissing, same)
-	c.Sentence = fmt.Sprintf("The key policy of %s does not allow %s to %s.", c.Keys[0], c.Action, e.who())
-	c.Note = "The key policy could not be read; add the statement to it, do not replace it."
+	c.Sentence = phrase.Say("The key policy of %s does not allow %s to %s.", c.Keys[0], c.Action, e.who())
+	c.Note = phrase.Say("The key policy could not be read; add the statement to it, do not replace it.")
 	return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
 }
 
@@ -51,14 +51,14 @@ func (e *Evidence) delegate(same []trial) []Fix {
 			continue
 		}
 		root.Sid = e.freeSid(arn)
-		fixes = append(fixes, e.addToKeyPolicy(arn, "Let the account's IAM policies decide about the key, as the default key policy does", root))
+		fixes = append(fixes, e.addToKeyPolicy(arn, phrase.Say("Let the account's IAM policies decide about the key, as the default key policy does"), root))
 	}
 	if len(fixes) == 0 {
 		return e.nameInKeyPolicy(same)
 	}
 	last := &fixes[len(fixes)-1]
 	last.Commands = append(last.Commands, e.again())
-	last.Note = "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."
+	last.Note = phrase.Say("Somebody whom the key policy allows kms:PutKeyPolicy has to apply it.")
 	return fixes
 }
 
@@ -101,7 +101,7 @@ func (e *Evidence) nameInKeyPolicy(same []trial) []Fix {
 			}
 		}
 		principal := map[string]string{"AWS": e.target()}
-		f := e.addToKeyPolicy(arn, "Name "+e.who()+" in the key policy", e.allowing(ofKey, principal)...)
+		f := e.addToKeyPolicy(arn, phrase.Say("Name %s in the key policy", e.who()), e.allowing(ofKey, principal)...)
 		fixes = append(fixes, f)
 	}
 	if n := len(fixes); n > 0 {
@@ -112,14 +112,14 @@ func (e *Evidence) nameInKeyPolicy(same []trial) []Fix {
 
 // addToKeyPolicy adds statements to a key's policy. Where the policy could not be
 // read there is no command: put-key-policy would replace what is there.
-func (e *Evidence) addToKeyPolicy(arn, title string, more ...statement) Fix {
+func (e *Evidence) addToKeyPolicy(arn string, title phrase.Text, more ...statement) Fix {
 	f := Fix{Kind: KeyPolicyFix, Title: title, Target: arn, Document: render(more[0])}
 	if len(more) > 1 {
 		f.Document = render(more)
 	}
 	k := e.key(arn)
 	if k == nil || k.Policy == nil {
-		f.Note = "Add it to the policy that the key has; aws kms get-key-policy shows it."
+		f.Note = phrase.Say("Add it to the policy that the key has; aws kms get-key-policy shows it.")
 		f.Commands = []string{e.aws("kms", "get-key-policy", "--key-id", arn, "--query", "Policy", "--output", "text")}
 		return f
 	}
@@ -156,11 +156,7 @@ func keyPolicyName(arn string) string { return "key policy of " + lastPart(arn) 
 func (e *Evidence) keyPolicyDenied(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(KeyPolicyDenied, same)
-	who := e.who()
-	if t.step.By == launch.ByInfrastructure {
-		who = "EC2's own role for the instance, " + t.request.Principal.RoleARN
-	}
-	c.Sentence = fmt.Sprintf("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, who)
+	c.Sentence = phrase.Say("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.whoAsks(t))
 	var fixes []Fix
 	for _, arn := range c.Keys {
 		k := e.key(arn)
@@ -173,9 +169,9 @@ func (e *Evidence) keyPolicyDenied(same []trial) finding {
 			continue
 		}
 		f := Fix{
-			Kind: PolicyEditFix, Title: "Take what EC2 asks out of the key policy's Deny statement", Target: arn, Document: text,
+			Kind: PolicyEditFix, Title: phrase.Say("Take what EC2 asks out of the key policy's Deny statement"), Target: arn, Document: text,
 			apply: func(e *Evidence) { e.setKeyPolicy(arn, text) },
-			Note:  "Somebody whom the key policy allows kms:PutKeyPolicy has to apply it.",
+			Note:  phrase.Say("Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."),
 		}
 		e.do(&f, putKeyPolicy(arn, text))
 		fixes = append(fixes, f)

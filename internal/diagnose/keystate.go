@@ -1,10 +1,10 @@
 package diagnose
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // fault is the cause in a key's state, which DescribeKey tells; an instance's
@@ -42,37 +42,37 @@ func (e *Evidence) keyState(t *trial) finding {
 	concerned := e.volumeWords(f.cause.Volumes)
 	switch t.fault {
 	case KeyDisabled:
-		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is disabled.", concerned, k.ARN)
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, is disabled.", concerned, k.ARN)
 		f.fixes = []Fix{e.enableKey(k.ARN)}
 	case KeyPendingDeletion:
-		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is pending deletion.", concerned, k.ARN)
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, is pending deletion.", concerned, k.ARN)
 		if k.Deletion != nil {
-			f.cause.Note = "KMS deletes the key on " + k.Deletion.UTC().Format("2006-01-02 15:04 MST") + "; what it encrypted is lost then."
+			f.cause.Note = phrase.Say("KMS deletes the key on %s; what it encrypted is lost then.", k.Deletion.UTC().Format("2006-01-02 15:04 MST"))
 		}
 		f.fixes = []Fix{e.keepKey(k.ARN)}
 	case KeyPendingImport:
-		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, waits for its key material to be imported.", concerned, k.ARN)
-		f.cause.Note = "It must be the same material as before: what it encrypted can be read with no other."
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, waits for its key material to be imported.", concerned, k.ARN)
+		f.cause.Note = phrase.Say("It must be the same material as before: what it encrypted can be read with no other.")
 		f.fixes = []Fix{e.importMaterial(k.ARN)}
 	case KeyUnavailable:
-		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, is unavailable: its key store is not connected.", concerned, k.ARN)
-		f.cause.Note = "Find the store with aws kms describe-key and connect it with aws kms connect-custom-key-store."
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, is unavailable: its key store is not connected.", concerned, k.ARN)
+		f.cause.Note = phrase.Say("Find the store with aws kms describe-key and connect it with aws kms connect-custom-key-store.")
 	case KeyDeleted:
-		f.cause.Sentence = fmt.Sprintf("The key of the %s, %s, does not exist: it was deleted.", concerned, k.ARN)
-		f.cause.Note = "What it encrypted is lost. Make the volume again from a snapshot under another key, and attach that."
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, does not exist: it was deleted.", concerned, k.ARN)
+		f.cause.Note = phrase.Say("What it encrypted is lost. Make the volume again from a snapshot under another key, and attach that.")
 	}
 	return f
 }
 
 func (e *Evidence) enableKey(arn string) Fix {
-	f := Fix{Kind: CommandFix, Title: "Enable the key", Target: arn, apply: setState(arn)}
+	f := Fix{Kind: CommandFix, Title: phrase.Say("Enable the key"), Target: arn, apply: setState(arn)}
 	e.do(&f, enable(arn))
 	e.then(&f)
 	return f
 }
 
 func (e *Evidence) keepKey(arn string) Fix {
-	f := Fix{Kind: CommandFix, Title: "Cancel the deletion of the key and enable it", Target: arn, apply: setState(arn)}
+	f := Fix{Kind: CommandFix, Title: phrase.Say("Cancel the deletion of the key and enable it"), Target: arn, apply: setState(arn)}
 	e.do(&f, Call{"kms", "CancelKeyDeletion", &kms.CancelKeyDeletionInput{KeyId: &arn}}, enable(arn))
 	e.then(&f)
 	return f
@@ -80,7 +80,7 @@ func (e *Evidence) keepKey(arn string) Fix {
 
 func (e *Evidence) importMaterial(arn string) Fix {
 	return Fix{
-		Kind: CommandFix, Title: "Import the same key material again", Target: arn,
+		Kind: CommandFix, Title: phrase.Say("Import the same key material again"), Target: arn,
 		Commands: []string{
 			e.aws("kms", "get-parameters-for-import", "--key-id", arn, "--wrapping-algorithm", "RSAES_OAEP_SHA_256", "--wrapping-key-spec", "RSA_4096"),
 			e.aws("kms", "import-key-material", "--key-id", arn, "--import-token", "fileb://token.bin",
@@ -88,7 +88,7 @@ func (e *Evidence) importMaterial(arn string) Fix {
 			e.again(),
 		},
 		apply: setState(arn),
-		Note:  "Between the two, wrap the material with the public key that the first command returns.",
+		Note:  phrase.Say("Between the two, wrap the material with the public key that the first command returns."),
 	}
 }
 

@@ -1,9 +1,8 @@
 package diagnose
 
 import (
-	"fmt"
-
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // refusedOtherwise concludes from a refusal that was no denial, where every
@@ -17,21 +16,21 @@ func (r *Report) refusedOtherwise(e *Evidence) {
 			r.thenUnusable(e)
 			return
 		}
-		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong any more: the key could not be used then (%s), and can be now. Start %s again.", d.ErrorCode, e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the key could not be used then (%s), and can be now. Start %s again.", d.ErrorCode, e.Instance.ID))
 	case "ThrottlingException", "Throttling":
-		r.end(NothingWrong, fmt.Sprintf("Nothing is wrong but the moment: KMS was asked too often (%s at %s). Start %s again.", d.ErrorCode, stamp(d.Time), e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong but the moment: KMS was asked too often (%s at %s). Start %s again.", d.ErrorCode, stamp(d.Time), e.Instance.ID))
 	case "LimitExceededException":
 		f := finding{cause: Cause{
 			Kind: GrantLimit, Action: "kms:" + d.Name, Principal: d.Principal, Agreement: EventOnly,
-			Sentence: fmt.Sprintf("The key %s has as many grants as a key may have, so EC2 gets no other.", d.Key),
-			Note:     "Find grants that nobody needs with aws kms list-grants and revoke them, or encrypt new volumes under another key.",
+			Sentence: phrase.Say("The key %s has as many grants as a key may have, so EC2 gets no other.", d.Key),
+			Note:     phrase.Say("Find grants that nobody needs with aws kms list-grants and revoke them, or encrypt new volumes under another key."),
 		}}
 		if d.Key != "" {
 			f.cause.Keys = []string{d.Key}
 		}
 		r.conclude(f)
 	default:
-		r.end(NoConclusion, fmt.Sprintf("KMS refused %s for a reason that the doctor does not know: %s: %s", d.Name, d.ErrorCode, d.ErrorMessage))
+		r.end(NoConclusion, phrase.Say("KMS refused %s for a reason that the doctor does not know: %s: %s", d.Name, d.ErrorCode, d.ErrorMessage))
 	}
 }
 
@@ -53,7 +52,7 @@ func (r *Report) thenUnusable(e *Evidence) {
 	d := e.Denied
 	kind, told := unusable[d.ErrorCode]
 	if !told || d.Key == "" {
-		r.end(NoConclusion, fmt.Sprintf("The key could not be used then (%s: %s). How it is now cannot be read: get kms:DescribeKey.", d.ErrorCode, d.ErrorMessage))
+		r.end(NoConclusion, phrase.Say("The key could not be used then (%s: %s). How it is now cannot be read: get kms:DescribeKey.", d.ErrorCode, d.ErrorMessage))
 		return
 	}
 	work := e.clone()
@@ -62,6 +61,6 @@ func (r *Report) thenUnusable(e *Evidence) {
 	}
 	f := work.keyState(&trial{fault: kind, request: access.Request{Resource: d.Key, Action: "kms:" + d.Name}})
 	f.cause.Agreement = EventOnly
-	f.cause.Note = "The event tells so; the key's state now could not be read."
+	f.cause.Note = phrase.Say("The event tells so; the key's state now could not be read.")
 	r.conclude(f)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/access/reach"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 	"github.com/keyturn/keyturn/policy/requestset"
 )
@@ -52,7 +53,7 @@ func opened(before, after *Evidence) (list []Opening, direct policy.Truth) {
 		}
 		for _, a := range requestset.NewAccessTo(named(*b.Policy), named(*k.Policy), requestset.Options{Resource: k.ARN}) {
 			if callers := before.others(a.Callers); len(callers) > 0 {
-				list = addOpening(list, strings.Join(callers, ", "), a.Delegated, a.Answer)
+				list = addOpening(list, phrase.Plain(strings.Join(callers, ", ")), a.Delegated, a.Answer)
 			}
 		}
 	}
@@ -60,7 +61,7 @@ func opened(before, after *Evidence) (list []Opening, direct policy.Truth) {
 }
 
 // addOpening adds an answer that is not empty.
-func addOpening(list []Opening, who string, delegated bool, a requestset.Answer) []Opening {
+func addOpening(list []Opening, who phrase.Text, delegated bool, a requestset.Answer) []Opening {
 	if a.Any == policy.No {
 		return list
 	}

@@ -1,10 +1,9 @@
 package diagnose
 
 import (
-	"fmt"
-
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -54,13 +53,16 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 }
 
 // others are requests that no fix of a start needs, asked without any service.
-var others = []struct{ action, what string }{
-	{"kms:CreateGrant", "CreateGrant to anybody, asked directly"},
-	{"kms:Decrypt", "Decrypt, asked directly"},
-	{"kms:GenerateDataKey", "GenerateDataKey, asked directly"},
-	{"kms:ReEncryptFrom", "ReEncryptFrom, asked directly"},
-	{"kms:PutKeyPolicy", "PutKeyPolicy"},
-	{"kms:ScheduleKeyDeletion", "ScheduleKeyDeletion"},
+var others = []struct {
+	action string
+	what   phrase.Text
+}{
+	{"kms:CreateGrant", phrase.Say("CreateGrant to anybody, asked directly")},
+	{"kms:Decrypt", phrase.Say("Decrypt, asked directly")},
+	{"kms:GenerateDataKey", phrase.Say("GenerateDataKey, asked directly")},
+	{"kms:ReEncryptFrom", phrase.Say("ReEncryptFrom, asked directly")},
+	{"kms:PutKeyPolicy", phrase.Say("PutKeyPolicy")},
+	{"kms:ScheduleKeyDeletion", phrase.Say("ScheduleKeyDeletion")},
 }
 
 // direct decides a request that the caller makes of KMS without any service.
@@ -82,16 +84,16 @@ func (e *Evidence) direct(action, key string) access.Outcome {
 }
 
 // stepWords says which request of the start it is.
-func stepWords(t *trial) string {
-	name := "the " + string(t.step.Operation) + " for the volume"
+func stepWords(t *trial) phrase.Text {
+	name := phrase.Say("the %s for the volume", t.step.Operation)
 	if t.step.Volume != "" {
-		name = fmt.Sprintf("%s for %s", t.step.Operation, t.step.Volume)
+		name = phrase.Say("%s for %s", t.step.Operation, t.step.Volume)
 	}
 	switch t.step.By {
 	case launch.ByInfrastructure:
-		return name + ", by EC2's role for the instance"
+		return phrase.Say("%s, by EC2's role for the instance", name)
 	case launch.ByService:
-		return name + ", by EC2 itself"
+		return phrase.Say("%s, by EC2 itself", name)
 	}
-	return name + ", by EC2 in the caller's name"
+	return phrase.Say("%s, by EC2 in the caller's name", name)
 }

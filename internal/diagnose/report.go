@@ -1,6 +1,10 @@
 package diagnose
 
-import "time"
+import (
+	"time"
+
+	"github.com/keyturn/keyturn/internal/phrase"
+)
 
 // Version is the version of the report's JSON form (docs/diagnose-json.md). It
 // changes when a field goes or changes its meaning, not when one is added.
@@ -24,9 +28,9 @@ type Report struct {
 	Version int     `json:"version"`
 	Outcome Outcome `json:"outcome"`
 	// Summary is the outcome as one sentence.
-	Summary string `json:"summary"`
-	Account string `json:"account"`
-	Region  string `json:"region"`
+	Summary phrase.Text `json:"summary"`
+	Account string      `json:"account"`
+	Region  string      `json:"region"`
 
 	// The chain of evidence, in the order of looking.
 	Instance Instance `json:"instance"`
@@ -56,7 +60,7 @@ type Report struct {
 type Cause struct {
 	Kind CauseKind `json:"kind"`
 	// Sentence says it in one sentence.
-	Sentence string `json:"sentence"`
+	Sentence phrase.Text `json:"sentence"`
 	// Layer is the kind of policy that stands in the way, in AWS's words, empty
 	// where it is none.
 	Layer string `json:"layer,omitempty"`
@@ -73,7 +77,7 @@ type Cause struct {
 	// evaluation.
 	Agreement Agreement `json:"agreement,omitempty"`
 	// Note adds what a person should know.
-	Note string `json:"note,omitempty"`
+	Note phrase.Text `json:"note,omitzero"`
 }
 
 // Agreement compares the evaluation with the words of the denied event.
@@ -104,13 +108,13 @@ type Statement struct {
 	Effect string `json:"effect"`
 	// Failed is the element that kept the statement from applying, empty where
 	// it applied.
-	Failed string `json:"failed,omitempty"`
+	Failed phrase.Text `json:"failed,omitzero"`
 }
 
 // Fix is one change that repairs a cause.
 type Fix struct {
-	Kind  FixKind `json:"kind"`
-	Title string  `json:"title"`
+	Kind  FixKind     `json:"kind"`
+	Title phrase.Text `json:"title"`
 	// Document is the policy or the statement to add, as JSON text; empty where
 	// the fix is none.
 	Document string `json:"document,omitempty"`
@@ -125,7 +129,7 @@ type Fix struct {
 	// Alternative: it may be applied instead of the fix before it.
 	Alternative bool `json:"alternative,omitempty"`
 	// Note says what to consider.
-	Note string `json:"note,omitempty"`
+	Note phrase.Text `json:"note,omitzero"`
 
 	apply func(*Evidence)
 }
@@ -163,7 +167,7 @@ type Proof struct {
 // Opening is what a fix lets through for somebody.
 type Opening struct {
 	// Who may make the requests, in words.
-	Who string `json:"who"`
+	Who phrase.Text `json:"who"`
 	// Delegated: not by the fix itself, but if policies of their account allow it.
 	Delegated bool `json:"delegated,omitempty"`
 	// Requests are in words: action, resource, conditions. They may overlap.
@@ -179,9 +183,9 @@ type Check struct {
 	Key       string `json:"key"`
 	Volume    string `json:"volume,omitempty"`
 	// What says which request it is, in words.
-	What   string `json:"what"`
-	Before string `json:"before"`
-	After  string `json:"after"`
+	What   phrase.Text `json:"what"`
+	Before string      `json:"before"`
+	After  string      `json:"after"`
 }
 
 // ExitCode is the command's: 0 nothing wrong, 1 a cause found, 2 no conclusion.

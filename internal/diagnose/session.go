@@ -1,10 +1,10 @@
 package diagnose
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
 )
 
@@ -15,13 +15,13 @@ func (e *Evidence) session(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(SessionPolicy, same)
 	if t.decision.Outcome == access.ExplicitDeny {
-		c.Sentence = fmt.Sprintf("%s of %s denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
+		c.Sentence = phrase.Say("%s of %s denies %s.", sentenceStart(c.Statement), e.who(), t.request.Action)
 	} else {
-		c.Sentence = fmt.Sprintf("The role %s may call %s, but the session policy of its session %s does not allow it.",
+		c.Sentence = phrase.Say("The role %s may call %s, but the session policy of its session %s does not allow it.",
 			lastPart(e.Caller.Principal.RoleARN), t.request.Action, e.Caller.Principal.Name)
 		c.Statement = nearMiss(t, policy.ConditionElement)
 	}
-	c.Note = "A session keeps the policy it was made with: assume the role again."
+	c.Note = phrase.Say("A session keeps the policy it was made with: assume the role again.")
 	if len(e.Caller.Session) == 0 {
 		return finding{cause: c, fixes: []Fix{e.newSession(newDocument(e.allowing(same, nil)...))}}
 	}
@@ -52,12 +52,12 @@ func (e *Evidence) newSession(text string) Fix {
 	p := e.Caller.Principal
 	f := Fix{
 		Kind: SessionPolicyFix, Document: text, Target: p.RoleARN,
-		Title: "Assume the role " + lastPart(p.RoleARN) + " again with a session policy that allows it",
+		Title: phrase.Say("Assume the role %s again with a session policy that allows it", lastPart(p.RoleARN)),
 		Commands: []string{
 			e.aws("sts", "assume-role", "--role-arn", p.RoleARN, "--role-session-name", p.Name, "--policy", compact(text)),
 			e.again(),
 		},
-		Note: "Start the instance with the new session's credentials. Where a broker or a tool makes the sessions, change the policy there.",
+		Note: phrase.Say("Start the instance with the new session's credentials. Where a broker or a tool makes the sessions, change the policy there."),
 	}
 	f.apply = func(e *Evidence) {
 		d, err := parsed("session policy of "+p.Name, "", text)
@@ -83,16 +83,15 @@ func (e *Evidence) controlPolicy(d Denial) finding {
 	c := Cause{Kind: ControlPolicy, Layer: string(d.Layer), Action: d.Action, Principal: d.Principal, Agreement: EventOnly, Note: d.note(), Keys: keysOf(same), Volumes: volumesOf(same)}
 	if d.Layer == access.SessionLayer {
 		c.Kind = SessionPolicy
-		c.Sentence = fmt.Sprintf("The role %s may call %s, but the session policy of its session %s does not let it.",
+		c.Sentence = phrase.Say("The role %s may call %s, but the session policy of its session %s does not let it.",
 			lastPart(e.Caller.Principal.RoleARN), d.Action, e.Caller.Principal.Name)
-		c.Note = "A session keeps the policy it was made with, and nothing shows it: it was passed when the role was assumed."
+		c.Note = phrase.Say("A session keeps the policy it was made with, and nothing shows it: it was passed when the role was assumed.")
 		return finding{cause: c, fixes: []Fix{e.newSession(newDocument(e.sessionStatements(same)...))}}
 	}
-	verb := "does not allow"
+	c.Sentence = phrase.Say("The account's own policies allow %s, but a %s does not allow it.", d.Action, layerWords(d.Layer))
 	if d.Explicit {
-		verb = "denies"
+		c.Sentence = phrase.Say("The account's own policies allow %s, but a %s denies it.", d.Action, layerWords(d.Layer))
 	}
-	c.Sentence = fmt.Sprintf("The account's own policies allow %s, but a %s %s it.", d.Action, d.Layer, verb)
 	return finding{cause: c}
 }
 

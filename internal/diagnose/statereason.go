@@ -3,6 +3,8 @@ package diagnose
 import (
 	"fmt"
 	"strings"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // plain are the state reasons that speak for themselves (EC2 API reference,
@@ -11,34 +13,54 @@ import (
 var plain = []struct {
 	code     string
 	kind     CauseKind
-	sentence string
-	note     string
+	sentence func(instance, state string, by phrase.Text) phrase.Text
+	note     phrase.Text
 }{
-	{"Client.UserInitiatedShutdown", StoppedByUser, "%s was %s by %s.", ""},
-	{"Client.UserInitiatedHibernate", StoppedByUser, "%s was put into hibernation (%s) by %s.", ""},
+	{"Client.UserInitiatedShutdown", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+		return phrase.Say("%s was %s by %s.", instance, state, by)
+	}, phrase.Text{}},
+	{"Client.UserInitiatedHibernate", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+		return phrase.Say("%s was put into hibernation (%s) by %s.", instance, state, by)
+	}, phrase.Text{}},
 	{
-		"Client.InstanceInitiatedShutdown", StoppedBySystem, "%s was %s by its own operating system.",
-		"Look at aws ec2 get-console-output, and at what the user data and the system's services do at boot.",
+		"Client.InstanceInitiatedShutdown", StoppedBySystem, func(instance, state string, _ phrase.Text) phrase.Text {
+			return phrase.Say("%s was %s by its own operating system.", instance, state)
+		},
+		phrase.Say("Look at aws ec2 get-console-output, and at what the user data and the system's services do at boot."),
 	},
-	{"Client.InstanceTerminated", StoppedByUser, "%s was %s while an image was made of it, by %s.", ""},
+	{"Client.InstanceTerminated", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+		return phrase.Say("%s was %s while an image was made of it, by %s.", instance, state, by)
+	}, phrase.Text{}},
 	{
-		"Client.VolumeLimitExceeded", VolumeLimit, "%s was %s because the account's limit of EBS volumes is reached.",
-		"Delete volumes that nobody needs, or ask for a higher quota of EBS storage.",
-	},
-	{
-		"Client.InvalidSnapshot.NotFound", SnapshotGone, "%s was %s because a snapshot of its volumes does not exist.",
-		"Use another image, or another snapshot in the block device mapping.",
-	},
-	{
-		"Server.InsufficientInstanceCapacity", NoCapacity, "%s was %s because AWS has no capacity for its type in the zone.",
-		"Try again later, in another zone, or with another instance type.",
+		"Client.VolumeLimitExceeded", VolumeLimit, func(instance, state string, _ phrase.Text) phrase.Text {
+			return phrase.Say("%s was %s because the account's limit of EBS volumes is reached.", instance, state)
+		},
+		phrase.Say("Delete volumes that nobody needs, or ask for a higher quota of EBS storage."),
 	},
 	{
-		"Server.ScheduledStop", StoppedByAWS, "%s was %s by AWS: its hardware is to be retired.",
-		"Start it again: it comes up on other hardware.",
+		"Client.InvalidSnapshot.NotFound", SnapshotGone, func(instance, state string, _ phrase.Text) phrase.Text {
+			return phrase.Say("%s was %s because a snapshot of its volumes does not exist.", instance, state)
+		},
+		phrase.Say("Use another image, or another snapshot in the block device mapping."),
 	},
-	{"Server.SpotInstanceShutdown", StoppedByAWS, "%s was %s by AWS: a Spot interruption.", ""},
-	{"Server.SpotInstanceTermination", StoppedByAWS, "%s was %s by AWS: a Spot interruption.", ""},
+	{
+		"Server.InsufficientInstanceCapacity", NoCapacity, func(instance, state string, _ phrase.Text) phrase.Text {
+			return phrase.Say("%s was %s because AWS has no capacity for its type in the zone.", instance, state)
+		},
+		phrase.Say("Try again later, in another zone, or with another instance type."),
+	},
+	{
+		"Server.ScheduledStop", StoppedByAWS, func(instance, state string, _ phrase.Text) phrase.Text {
+			return phrase.Say("%s was %s by AWS: its hardware is to be retired.", instance, state)
+		},
+		phrase.Say("Start it again: it comes up on other hardware."),
+	},
+	{"Server.SpotInstanceShutdown", StoppedByAWS, interrupted, phrase.Text{}},
+	{"Server.SpotInstanceTermination", StoppedByAWS, interrupted, phrase.Text{}},
+}
+
+func interrupted(instance, state string, _ phrase.Text) phrase.Text {
+	return phrase.Say("%s was %s by AWS: a Spot interruption.", instance, state)
 }
 
 // plainReason finds the cause that the state reason itself tells. The code may
@@ -54,17 +76,13 @@ func (e *Evidence) plainReason() (finding, bool) {
 			state = "terminated"
 		}
 		c := Cause{Kind: p.kind, Note: p.note}
-		words := []any{e.Instance.ID, state}
-		if strings.Count(p.sentence, "%s") > len(words) {
-			words = append(words, e.stopper())
-		}
-		c.Sentence = fmt.Sprintf(p.sentence, words...)
+		c.Sentence = p.sentence(e.Instance.ID, state, e.stopper())
 		f := finding{cause: c}
 		if p.kind == StoppedByUser && e.Stop != nil {
 			f.cause.Principal = e.Stop.Principal
 		}
 		if e.Instance.State == "stopped" {
-			f.fixes = []Fix{{Kind: CommandFix, Title: "Start the instance again", Target: e.instanceARN(), Commands: []string{e.again()}}}
+			f.fixes = []Fix{{Kind: CommandFix, Title: phrase.Say("Start the instance again"), Target: e.instanceARN(), Commands: []string{e.again()}}}
 		}
 		return f, true
 	}
@@ -77,11 +95,11 @@ func knownReason(message string) bool {
 }
 
 // stopper says who stopped the instance, and when.
-func (e *Evidence) stopper() string {
+func (e *Evidence) stopper() phrase.Text {
 	if e.Stop == nil {
-		return "somebody through the API (the trail has no event of it)"
+		return phrase.Say("somebody through the API (the trail has no event of it)")
 	}
-	return fmt.Sprintf("%s (%s at %s)", e.Stop.Principal, e.Stop.Name, e.Stop.Time.Format("2006-01-02 15:04:05 MST"))
+	return phrase.Say("%s (%s at %s)", e.Stop.Principal, e.Stop.Name, e.Stop.Time.Format("2006-01-02 15:04:05 MST"))
 }
 
 func (e *Evidence) instanceARN() string {

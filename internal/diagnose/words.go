@@ -1,0 +1,108 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
+	"github.com/keyturn/keyturn/policy"
+)
+
+// What the engine says, as texts of the catalogue.
+
+// layerWords is a layer in AWS's words.
+func layerWords(l access.Layer) phrase.Text {
+	switch l {
+	case access.IdentityLayer:
+		return phrase.Say("identity-based policy")
+	case access.ResourceLayer:
+		return phrase.Say("resource-based policy")
+	case access.BoundaryLayer:
+		return phrase.Say("permissions boundary")
+	case access.SessionLayer:
+		return phrase.Say("session policy")
+	case access.ServiceControlLayer:
+		return phrase.Say("service control policy")
+	case access.ResourceControlLayer:
+		return phrase.Say("resource control policy")
+	case access.EndpointLayer:
+		return phrase.Say("VPC endpoint policy")
+	case access.TrustLayer:
+		return phrase.Say("role trust policy")
+	case access.GrantLayer:
+		return phrase.Say("grant")
+	}
+	return phrase.Plain(string(l))
+}
+
+// documentWords is what a document is called. Gather names those that have no
+// name of their own.
+func documentWords(name string) phrase.Text {
+	if of, ok := strings.CutPrefix(name, "key policy of "); ok {
+		return phrase.Say("key policy of %s", of)
+	}
+	if of, ok := strings.CutPrefix(name, "session policy of "); ok {
+		return phrase.Say("session policy of %s", of)
+	}
+	if rest, ok := strings.CutPrefix(name, "inline policy "); ok {
+		policyName, of, _ := strings.Cut(rest, " of ")
+		holder, owner, _ := strings.Cut(of, " ")
+		switch holder {
+		case "user":
+			return phrase.Say("inline policy %s of user %s", policyName, owner)
+		case "group":
+			return phrase.Say("inline policy %s of group %s", policyName, owner)
+		case "role":
+			return phrase.Say("inline policy %s of role %s", policyName, owner)
+		}
+	}
+	return phrase.Plain(name)
+}
+
+// mismatchWords says what policy.Mismatch.String says.
+func mismatchWords(m *policy.Mismatch) phrase.Text {
+	element := string(m.Element)
+	for _, s := range [...]string{m.Operator, m.Key} {
+		if s != "" {
+			element += " " + s
+		}
+	}
+	wanted := valueWords(m.Wanted)
+	var words phrase.Text
+	switch {
+	case m.Element == policy.NotActionElement || m.Element == policy.NotResourceElement || m.Element == policy.NotPrincipalElement:
+		words = phrase.Say("%s excludes %s", element, wanted)
+	case strings.Contains(m.Operator, "Not"):
+		words = phrase.Say("%s wanted none of %s", element, wanted)
+	default:
+		words = phrase.Say("%s wanted %s", element, wanted)
+	}
+	switch {
+	case m.Variable != "" && m.Unknown:
+		return phrase.Say("%s, and the value of ${%s} is not known", words, m.Variable)
+	case m.Variable != "":
+		return phrase.Say("%s, and the request has no value for ${%s}", words, m.Variable)
+	case m.Unknown:
+		return phrase.Say("%s, and the request's value is not known", words)
+	case m.Absent:
+		return phrase.Say("%s, the request had no such key", words)
+	}
+	return phrase.Say("%s, the request had %s", words, valueWords(m.Saw))
+}
+
+// shownValues bounds how many values a text lists, as in package policy.
+const shownValues = 4
+
+func valueWords(values []string) phrase.Text {
+	switch {
+	case len(values) == 0:
+		return phrase.Say("nothing")
+	case len(values) > shownValues:
+		return phrase.Plain(strings.Join(values[:shownValues], ", ") + ", …")
+	}
+	words := phrase.Plain(values[0])
+	for _, v := range values[1:] {
+		words = phrase.Say("%s or %s", words, v)
+	}
+	return words
+}
