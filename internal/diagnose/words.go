@@ -61,12 +61,7 @@ func documentWords(name string) phrase.Text {
 
 // mismatchWords says what policy.Mismatch.String says.
 func mismatchWords(m *policy.Mismatch) phrase.Text {
-	element := string(m.Element)
-	for _, s := range [...]string{m.Operator, m.Key} {
-		if s != "" {
-			element += " " + s
-		}
-	}
+	element := strings.Join(strings.Fields(string(m.Element)+" "+m.Operator+" "+m.Key), " ")
 	wanted := valueWords(m.Wanted)
 	var words phrase.Text
 	switch {

@@ -2,7 +2,6 @@ package phrase
 
 import (
 	"encoding/json"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -91,7 +90,7 @@ func verbs(format string) []string {
 		if m[2] != "" {
 			next, _ = strconv.Atoi(m[2])
 		}
-		list = append(list, fmt.Sprint(next)+m[3])
+		list = append(list, strconv.Itoa(next)+m[3])
 		next++
 	}
 	slices.Sort(list)
