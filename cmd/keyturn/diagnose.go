@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,24 +89,24 @@ var volumeID = regexp.MustCompile(`^vol-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-func oneInstance(_ *cobra.Command, args []string) error {
-	const hint = "give one instance id: keyturn diagnose i-0123456789abcdef0"
+func oneInstance(c *cobra.Command, args []string) error {
+	hint := phrase.Say("give one instance id: keyturn %s i-0123456789abcdef0", c.Name())
 	if len(args) != 1 {
-		return &hintError{fmt.Errorf("diagnose takes one instance id, not %d", len(args)), hint}
+		return &advised{phrase.NewError(phrase.Say("%s takes one instance id, not %d", c.Name(), len(args)), nil), hint}
 	}
 	if !instanceID.MatchString(args[0]) {
-		return &hintError{fmt.Errorf("%q is no instance id: it is i- and 8 or 17 hexadecimal digits", args[0]), hint}
+		return &advised{phrase.NewError(phrase.Say("%q is no instance id: it is i- and 8 or 17 hexadecimal digits", args[0]), nil), hint}
 	}
 	return nil
 }
 
 func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if o.output != "text" && o.output != "json" {
-		return &hintError{fmt.Errorf("there is no output form %q", o.output), "use -o text or -o json"}
+		return &advised{phrase.NewError(phrase.Say("there is no output form %q", o.output), nil), phrase.Say("use %s", "-o text, -o json")}
 	}
-	lang, err := phrase.Choose(o.lang, os.Getenv)
+	lang, err := chooseLanguage(o.lang)
 	if err != nil {
-		return &hintError{err, "use --lang en or --lang es"}
+		return err
 	}
 	cfg, err := o.config(c.Context())
 	if err != nil {
@@ -118,13 +117,16 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 		return err
 	}
 	clients := diagnose.NewClients(cfg).WithOrganization(with.Organization)
+	waiting := newProgress(c.ErrOrStderr(), lang)
+	defer waiting.end()
 	instance, err := o.instance(c.Context(), clients, target)
 	if err != nil {
 		return withHint(err)
 	}
 	report, err := diagnose.Run(c.Context(), clients, diagnose.Options{
-		Instance: instance, Principal: o.principal, Region: cfg.Region,
+		Instance: instance, Principal: o.principal, Region: cfg.Region, Progress: waiting.tell,
 	})
+	waiting.end()
 	if err != nil {
 		return withHint(err)
 	}
@@ -169,13 +171,16 @@ func (o awsOptions) config(ctx context.Context) (aws.Config, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return cfg, &hintError{fmt.Errorf("the AWS configuration cannot be read: %w", err), "see ~/.aws/config and the AWS_* variables, or give --profile"}
+		return cfg, &advised{
+			phrase.NewError(phrase.Say("the AWS configuration cannot be read: %v", err), err),
+			phrase.Say("see ~/.aws/config and the AWS_* variables, or give --profile"),
+		}
 	}
 	if cfg.Region == "" {
-		return cfg, &hintError{errors.New("no region is configured"), "give --region, or export AWS_REGION"}
+		return cfg, &advised{phrase.NewError(phrase.Say("no region is configured"), nil), phrase.Say("give --region, or export AWS_REGION")}
 	}
 	if cfg.Credentials == nil {
-		return cfg, noCredentials(errors.New("none are configured"))
+		return cfg, noCredentials(phrase.NewError(phrase.Say("none are configured"), nil))
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return cfg, noCredentials(err)
@@ -196,9 +201,9 @@ func (o awsOptions) configs(ctx context.Context, cfg aws.Config) (diagnose.Confi
 }
 
 func noCredentials(err error) error {
-	return &hintError{
-		fmt.Errorf("no AWS credentials: %w", err),
-		`give --profile or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for "keyturn serve": eval "$(keyturn env)"`,
+	return &advised{
+		phrase.NewError(phrase.Say("no AWS credentials: %v", err), err),
+		phrase.Say("give --profile or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for \"keyturn serve\": eval \"$(keyturn env)\""),
 	}
 }
 
@@ -206,7 +211,10 @@ func noCredentials(err error) error {
 // before it has begun.
 func withHint(err error) error {
 	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-		return &hintError{fmt.Errorf("nobody answers at %v: %w", dial.Addr, err), `start a server with "keyturn serve", or correct --endpoint-url (AWS_ENDPOINT_URL)`}
+		return &advised{
+			phrase.NewError(phrase.Say("nobody answers at %v: %v", dial.Addr, err), err),
+			phrase.Say("start a server with \"keyturn serve\", or correct --endpoint-url (AWS_ENDPOINT_URL)"),
+		}
 	}
 	answer, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -214,9 +222,9 @@ func withHint(err error) error {
 	}
 	switch answer.ErrorCode() {
 	case "AuthFailure", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "RequestExpired":
-		return &hintError{err, "the credentials were refused: see AWS_ACCESS_KEY_ID, --profile and --endpoint-url"}
+		return &advised{err, phrase.Say("the credentials were refused: see AWS_ACCESS_KEY_ID, --profile and --endpoint-url")}
 	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
-		return &hintError{err, "diagnose as somebody who may describe instances, volumes, keys and policies, and look up events"}
+		return &advised{err, phrase.Say("diagnose as somebody who may describe instances, volumes, keys and policies, and look up events")}
 	}
 	return err
 }

@@ -18,13 +18,14 @@ import (
 	"golang.org/x/term"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 type fixOptions struct {
 	awsOptions
-	principal, rollback, undo string
-	yes, noStart              bool
-	wait                      time.Duration
+	principal, rollback, undo, lang string
+	yes, noStart                    bool
+	wait                            time.Duration
 }
 
 func newFix() *cobra.Command {
@@ -50,6 +51,10 @@ Exit codes:
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			lang, err := chooseLanguage(o.lang)
+			if err != nil {
+				return err
+			}
 			cfg, err := o.config(c.Context())
 			if err != nil {
 				return err
@@ -61,7 +66,7 @@ Exit codes:
 			if o.undo != "" {
 				return undoFix(c, with, o.undo)
 			}
-			return runFix(c, with, o, args[0])
+			return runFix(c, lang, with, o, args[0])
 		},
 	}
 	f := c.Flags()
@@ -70,6 +75,7 @@ Exit codes:
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may change the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who is to start the instance (default: who CloudTrail says it was)")
+	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
 	f.BoolVar(&o.yes, "yes", false, "apply without asking")
 	f.BoolVar(&o.noStart, "no-start", false, "apply the fix, and leave the instance as it is")
 	f.StringVar(&o.rollback, "rollback", "", "file for what undoes the fix (default keyturn-undo-<instance>.json)")
@@ -78,14 +84,20 @@ Exit codes:
 	return c
 }
 
-func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance string) error {
+func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fixOptions, instance string) error {
 	ctx, out, cfg := c.Context(), c.OutOrStdout(), with.Account
-	report, err := diagnose.Run(ctx, diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{Instance: instance, Principal: o.principal, Region: cfg.Region})
+	waiting := newProgress(c.ErrOrStderr(), lang)
+	defer waiting.end()
+	report, err := diagnose.Run(ctx, diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{
+		Instance: instance, Principal: o.principal, Region: cfg.Region, Progress: waiting.tell,
+	})
 	if err != nil {
 		return withHint(err)
 	}
+	waiting.end()
 	s := newScreen(out)
-	s.words(report.Summary.String())
+	s.lang = lang
+	s.say(report.Summary)
 	if report.Cause == nil {
 		if code := report.ExitCode(); code != exitOK {
 			return exitError(code)
@@ -94,17 +106,17 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 	}
 	repair, err := diagnose.NewRepair(ctx, with, report)
 	if err != nil {
-		hint := "keyturn diagnose " + instance + " shows the whole report"
+		hint := phrase.Say("%s shows the whole report", "keyturn diagnose "+instance)
 		for _, f := range report.Fixes {
 			if errors.Is(err, diagnose.ErrByHand) && !f.Alternative && len(f.Calls) == 0 {
-				hint = strings.Join(f.Commands, "\n  ")
+				hint = phrase.Plain(strings.Join(f.Commands, "\n  "))
 				break
 			}
 		}
-		return &hintError{withHint(err), hint}
+		return &advised{err, hint}
 	}
 	showRepair(s, repair)
-	if err := agreed(c, o.yes); err != nil {
+	if err := agreed(c, lang, o.yes); err != nil {
 		return err
 	}
 	file := o.rollback
@@ -116,12 +128,13 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 		return err
 	}
 	if err := repair.Apply(ctx, with, keep); err != nil {
-		return &hintError{withHint(err), "what was applied can be undone: keyturn fix --undo " + file}
+		return &advised{err, phrase.Say("what was applied can be undone: %s", "keyturn fix --undo "+file)}
 	}
-	s.print("", "  "+s.good("Applied.")+" keyturn fix --undo "+file+" undoes it.")
+	s.print("")
+	s.say(phrase.Say("Applied. %s undoes it.", "keyturn fix --undo "+file))
 	if o.noStart || report.Instance.State != "stopped" {
 		if report.Instance.State != "stopped" {
-			s.words("The instance is " + report.Instance.State + ": launch another.")
+			s.say(phrase.Say("The instance is %s: launch another.", report.Instance.State))
 		}
 		return nil
 	}
@@ -131,13 +144,13 @@ func runFix(c *cobra.Command, with diagnose.Configs, o fixOptions, instance stri
 // showRepair shows what is going to be changed.
 func showRepair(s *screen, r *diagnose.Repair) {
 	for _, f := range r.Fixes {
-		s.print("", "  "+s.bold(f.Title.String()), "  "+s.faint(f.Target))
+		s.print("", "   "+s.bold(f.Title.In(s.lang)), "   "+s.faint(f.Target))
 		if !f.Note.IsZero() {
-			s.words(f.Note.String())
+			s.say(f.Note)
 		}
 	}
 	for _, step := range r.Steps {
-		s.print("", "  "+s.name(step.Service+":"+step.Operation))
+		s.print("", "   "+s.name(step.Service+":"+step.Operation))
 		if step.After == "" {
 			continue
 		}
@@ -150,42 +163,46 @@ func showRepair(s *screen, r *diagnose.Repair) {
 			switch {
 			case strings.HasPrefix(l, "diff ") || strings.HasPrefix(l, "--- ") || strings.HasPrefix(l, "+++ "):
 			case strings.HasPrefix(l, "+"):
-				s.print("  " + s.good(l))
+				s.print("   " + s.good(l))
 			case strings.HasPrefix(l, "-"):
-				s.print("  " + s.bad(l))
+				s.print("   " + s.bad(l))
 			default:
-				s.print("  " + s.faint(l))
+				s.print("   " + s.faint(l))
 			}
 		}
 	}
 }
 
 // agreed asks whether to go on, where nobody has said so.
-func agreed(c *cobra.Command, yes bool) error {
+func agreed(c *cobra.Command, lang phrase.Language, yes bool) error {
 	if yes {
 		return nil
 	}
 	in, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return &hintError{errors.New("nothing was changed: nobody can be asked"), "give --yes to apply it"}
+		return &advised{phrase.NewError(phrase.Say("nothing was changed: nobody can be asked"), nil), phrase.Say("give --yes to apply it")}
 	}
-	fmt.Fprint(c.OutOrStdout(), "\n  Apply this? [y/N] ")
+	fmt.Fprintf(c.OutOrStdout(), "\n   %s ", phrase.Say("Apply this? [y/N]").In(lang))
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading the answer: %w", err)
+		return phrase.NewError(phrase.Say("reading the answer: %v", err), err)
 	}
-	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
-		fmt.Fprintln(c.OutOrStdout(), "  Nothing was changed.")
-		return exitError(exitUnknown)
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes", "s", "sí", "si": // either language's, whichever was asked in
+		return nil
 	}
-	return nil
+	fmt.Fprintf(c.OutOrStdout(), "   %s\n", phrase.Say("Nothing was changed.").In(lang))
+	return exitError(exitUnknown)
 }
 
 // keeping keeps in a new file what undoes the fix.
 func keeping(file string) (func([]diagnose.Call) error, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return nil, &hintError{fmt.Errorf("%s is there already: it undoes an earlier fix", file), "undo that with keyturn fix --undo " + file + ", or name another file with --rollback"}
+		return nil, &advised{
+			phrase.NewError(phrase.Say("%s is there already: it undoes an earlier fix", file), err),
+			phrase.Say("undo that with keyturn fix --undo %s, or name another file with --rollback", file),
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -210,7 +227,7 @@ func undoFix(c *cobra.Command, with diagnose.Configs, file string) error {
 	}
 	var undo []diagnose.Call
 	if err := json.Unmarshal(raw, &undo); err != nil {
-		return &hintError{fmt.Errorf("%s cannot be read: %w", file, err), "give the file that keyturn fix wrote"}
+		return &advised{phrase.NewError(phrase.Say("%s cannot be read: %v", file, err), err), phrase.Say("give the file that keyturn fix wrote")}
 	}
 	for _, call := range undo {
 		if _, err := call.Do(c.Context(), with); err != nil {
@@ -226,7 +243,10 @@ func startAndWatch(ctx context.Context, s *screen, with diagnose.Configs, o fixO
 	cfg := with.Account
 	client := ec2.NewFromConfig(cfg)
 	if _, err := client.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{instance}}); err != nil {
-		return &hintError{fmt.Errorf("the fix is applied, but you cannot start the instance: %w", err), "let its caller start it"}
+		return &advised{
+			phrase.NewError(phrase.Say("the fix is applied, but you cannot start the instance: %v", err), err),
+			phrase.Say("let its caller start it"),
+		}
 	}
 	until := time.Now().Add(o.wait)
 	seen := []string{"stopped"}
@@ -248,11 +268,14 @@ func startAndWatch(ctx context.Context, s *screen, with diagnose.Configs, o fixO
 			if err != nil {
 				return withHint(err)
 			}
-			s.words("It does not stay started: " + report.Summary.String())
+			s.say(phrase.Say("It does not stay started: %s", report.Summary))
 			return exitError(exitFound)
 		case time.Now().After(until):
 			s.states(seen...)
-			return &hintError{fmt.Errorf("after %s the instance is still %s", o.wait, state), "look again with keyturn diagnose " + instance}
+			return &advised{
+				phrase.NewError(phrase.Say("after %s the instance is still %s", o.wait, state), nil),
+				phrase.Say("look again: %s", "keyturn diagnose "+instance),
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -274,5 +297,5 @@ func stateOf(ctx context.Context, client *ec2.Client, instance string) (string, 
 			}
 		}
 	}
-	return "", fmt.Errorf("there is no instance %s any more", instance)
+	return "", phrase.NewError(phrase.Say("there is no instance %s any more", instance), nil)
 }

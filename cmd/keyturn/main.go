@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // What the program ends with. Only main turns an error into one of them.
@@ -35,6 +37,15 @@ type hintError struct {
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
 
+// advised is a hintError of a command that speaks the reader's language.
+type advised struct {
+	err  error
+	hint phrase.Text
+}
+
+func (e *advised) Error() string { return e.err.Error() }
+func (e *advised) Unwrap() error { return e.err }
+
 func main() {
 	os.Exit(run(os.Args[1:]))
 }
@@ -45,7 +56,7 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	var code exitError
 	switch {
 	case err == nil:
@@ -53,16 +64,35 @@ func run(args []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	printError(root, err)
+	printError(c, err)
 	return exitUnknown
 }
 
 // printError tells a person what went wrong, and what to type next.
 func printError(c *cobra.Command, err error) {
-	fmt.Fprintf(c.ErrOrStderr(), "keyturn: %v\n", err)
+	lang := languageOf(c)
+	hint := ""
 	if h := new(hintError); errors.As(err, &h) {
-		fmt.Fprintf(c.ErrOrStderr(), "  %s\n", h.hint)
+		hint = h.hint
 	}
+	if a, ok := err.(*advised); ok { //nolint:errorlint // none is wrapped: it is the last to be made
+		err, hint = a.err, a.hint.In(lang)
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "keyturn: %s\n", phrase.Of(err, lang))
+	if hint != "" {
+		fmt.Fprintf(c.ErrOrStderr(), "  %s\n", hint)
+	}
+}
+
+// languageOf is the language that a command speaks: English, unless it has
+// --lang.
+func languageOf(c *cobra.Command) phrase.Language {
+	f := c.Flags().Lookup("lang")
+	if f == nil {
+		return phrase.English
+	}
+	lang, _ := phrase.Choose(f.Value.String(), os.Getenv) // runs have told of an unknown one
+	return lang
 }
 
 func newRoot() *cobra.Command {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // screen prints the demo: numbered acts, facts, commands and what they answered.
@@ -15,6 +18,8 @@ type screen struct {
 	acts int
 	// width is where words are wrapped, 0 for never: a pipe gets lines whole.
 	width int
+	// lang is what it is in; empty is English.
+	lang phrase.Language
 }
 
 func newScreen(w io.Writer) *screen {
@@ -75,11 +80,14 @@ func (s *screen) refused(code, message string) {
 	s.words(message)
 }
 
+// say prints a text in the reader's language.
+func (s *screen) say(t phrase.Text) { s.words(t.In(s.lang)) }
+
 // words prints a sentence, wrapped between words.
 func (s *screen) words(text string) {
 	line := "  "
 	for word := range strings.FieldsSeq(text) {
-		if s.width > 0 && line != "  " && len(line)+1+len(word) > s.width {
+		if s.width > 0 && line != "  " && utf8.RuneCountInString(line+word)+1 > s.width {
 			s.print(line)
 			line = "  "
 		}

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // What goes where: what a command was asked for goes to standard output, and
@@ -50,3 +52,12 @@ func (on ink) bad(s string) string   { return on.paint("31", s) }
 func (on ink) good(s string) string  { return on.paint("32", s) }
 func (on ink) wait(s string) string  { return on.paint("33", s) }
 func (on ink) name(s string) string  { return on.paint("36", s) }
+
+// chooseLanguage is the language of --lang, or else of the locale.
+func chooseLanguage(name string) (phrase.Language, error) {
+	lang, err := phrase.Choose(name, os.Getenv)
+	if err != nil {
+		return lang, &advised{err, phrase.Say("use %s", "--lang en, --lang es")}
+	}
+	return lang, nil
+}

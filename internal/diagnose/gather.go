@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // Options say what to diagnose.
@@ -23,6 +24,9 @@ type Options struct {
 	Principal string
 	// Region is where the clients work; empty: the instance's zone tells.
 	Region string
+	// Progress, unless nil, is told what is being read: "reading the key policy of
+	// …". Several goroutines may call it at the same time.
+	Progress func(phrase.Text)
 }
 
 // Run gathers the evidence and judges it. It returns an error only where no

@@ -10,11 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // instance describes the instance: without it there is nothing to diagnose.
 func (g *gatherer) instance() error {
 	id := g.options.Instance
+	g.tell(phrase.Say("reading the instance %s", id))
 	out, err := g.clients.EC2.DescribeInstances(g.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil && !isCode(err, "InvalidInstanceID.NotFound") {
 		return fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err)
@@ -104,6 +107,7 @@ func (g *gatherer) volumes() {
 		}
 		return
 	}
+	g.tell(phrase.Say("reading the volumes of %s", e.Instance.ID))
 	var ids []string
 	for _, v := range e.Volumes {
 		ids = append(ids, v.ID)

@@ -8,6 +8,7 @@ import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // keys reads the keys of the volumes, each once.
@@ -34,6 +35,7 @@ func (g *gatherer) keys() {
 // readKey reads a key by whatever names it: an ARN, an id, an alias.
 func (g *gatherer) readKey(name string) Key {
 	k := Key{Source: "kms:DescribeKey", ARN: name}
+	g.tell(phrase.Say("reading the key %s", name))
 	out, err := g.clients.KMS.DescribeKey(g.ctx, &kms.DescribeKeyInput{KeyId: &name})
 	switch {
 	case isCode(err, "NotFoundException"):
@@ -95,6 +97,7 @@ func (g *gatherer) readTags(k *Key) {
 }
 
 func (g *gatherer) readKeyPolicy(k *Key) {
+	g.tell(phrase.Say("reading the key policy of %s", k.ARN))
 	out, err := g.clients.KMS.GetKeyPolicy(g.ctx, &kms.GetKeyPolicyInput{KeyId: &k.ARN, PolicyName: aws.String("default")})
 	if err != nil {
 		g.unread(err, "key policy of "+k.ARN, "kms:GetKeyPolicy", access.ResourceLayer, k.ARN)

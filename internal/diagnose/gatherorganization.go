@@ -8,6 +8,7 @@ import (
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // organization reads the control policies that bear on the caller's account and
@@ -19,6 +20,7 @@ func (g *gatherer) organization() {
 	if e.Caller == nil || g.clients.Organizations == nil {
 		return
 	}
+	g.tell(phrase.Say("reading the organization of account %s", e.Site.Account))
 	out, err := g.clients.Organizations.DescribeOrganization(g.ctx, &organizations.DescribeOrganizationInput{})
 	if isCode(err, "AWSOrganizationsNotInUseException") {
 		e.NoOrganization = true

@@ -9,12 +9,14 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // userPolicies reads a user's policies, those of its groups, and its boundary.
 func (g *gatherer) userPolicies() {
 	c := g.evidence.Caller
 	_, name := c.owner()
+	g.tell(phrase.Say("reading the policies of user %s", name))
 	out, err := g.clients.IAM.GetUser(g.ctx, &iam.GetUserInput{UserName: &name})
 	if err != nil {
 		g.unread(err, "permissions boundary of user "+name, "iam:GetUser", access.BoundaryLayer, "")
@@ -95,6 +97,7 @@ func (g *gatherer) groupPolicies(name string) {
 func (g *gatherer) rolePolicies() {
 	c := g.evidence.Caller
 	name := lastPart(c.Principal.RoleARN)
+	g.tell(phrase.Say("reading the policies of role %s", name))
 	out, err := g.clients.IAM.GetRole(g.ctx, &iam.GetRoleInput{RoleName: &name})
 	if err != nil {
 		g.unread(err, "permissions boundary of role "+name, "iam:GetRole", access.BoundaryLayer, "")

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // The window around a start in which its requests to KMS are looked for. EC2
@@ -18,6 +20,7 @@ const (
 func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to time.Time) ([]Event, bool) {
 	q := Question{Attribute: key, Value: value, From: from, To: to}
 	trail := g.clients.trail()
+	g.tell(phrase.Say("looking for %s in the trail", value))
 	all, err := trail.Events(g.ctx, q)
 	if err != nil {
 		g.unread(err, q.String(), trail.Call(), "", "")

@@ -1,9 +1,6 @@
 package phrase
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Choose is the language that is asked for: by name ("es", "es-MX", "es_ES.UTF-8"),
 // or, where name is empty, by the locale of the environment, which POSIX has in
@@ -14,7 +11,7 @@ func Choose(name string, getenv func(string) string) (Language, error) {
 		if l, ok := known(name); ok {
 			return l, nil
 		}
-		return English, fmt.Errorf("there is no language %q here: there are en and es", name)
+		return English, NewError(Say("there is no language %q here: there are en and es", name), nil)
 	}
 	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if locale := getenv(v); locale != "" {

@@ -35,8 +35,8 @@ type Text struct {
 }
 
 // Say is a text of the catalogue: format is its English form, as fmt.Sprintf
-// takes it, and a constant. Arguments that are Texts are put into the language
-// with it.
+// takes it, and a constant. Arguments that are Texts or Errors are put into the
+// language with it.
 func Say(format string, args ...any) Text {
 	if false {
 		_ = fmt.Sprintf(format, args...) // vet checks calls of Say as it does those of Sprintf
@@ -89,9 +89,13 @@ func (t Text) In(l Language) string {
 	}
 	args := make([]any, len(t.args))
 	for i, a := range t.args {
-		args[i] = a
-		if inner, ok := a.(Text); ok {
+		switch inner := a.(type) {
+		case Text:
 			args[i] = inner.In(l)
+		case error:
+			args[i] = Of(inner, l)
+		default:
+			args[i] = a
 		}
 	}
 	return fmt.Sprintf(format, args...)

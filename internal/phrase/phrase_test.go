@@ -2,6 +2,7 @@ package phrase
 
 import (
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -138,6 +139,22 @@ func TestText(t *testing.T) {
 	var back Text
 	if err := json.Unmarshal([]byte(`"100%s"`), &back); err != nil || back.In(Spanish) != "100%s" {
 		t.Errorf("read back: %q, %v", back, err)
+	}
+}
+
+// TestError: an error is said in the language as far as it is of the catalogue.
+func TestError(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("no such file")
+	err := NewError(Say("%s and %s", NewError(List(Plain("a"), Plain("b")), nil), cause), cause)
+	if got := Of(err, Spanish); got != "a y b y no such file" {
+		t.Errorf("in Spanish: %s", got)
+	}
+	if err.Error() != "a and b and no such file" || !errors.Is(err, cause) {
+		t.Errorf("as an error: %v", err)
+	}
+	if got := Of(cause, Spanish); got != "no such file" {
+		t.Errorf("another error: %s", got)
 	}
 }
 

@@ -4,6 +4,16 @@ package phrase
 // reports, in the words of AWS's own Spanish pages: concesión for grant, política
 // de clave for key policy, instrucción for statement.
 var spanishDoctor = map[string]string{
+	// What is being read.
+	"reading the instance %s":                "leyendo la instancia %s",
+	"reading the volumes of %s":              "leyendo los volúmenes de %s",
+	"looking for %s in the trail":            "buscando %s en el historial",
+	"reading the key %s":                     "leyendo la clave %s",
+	"reading the key policy of %s":           "leyendo la política de la clave %s",
+	"reading the policies of user %s":        "leyendo las políticas del usuario %s",
+	"reading the policies of role %s":        "leyendo las políticas del rol %s",
+	"reading the organization of account %s": "leyendo la organización de la cuenta %s",
+
 	// The sections and labels of a report.
 	"CAUSE FOUND":     "CAUSA ENCONTRADA",
 	"NO CONCLUSION":   "SIN CONCLUSIÓN",
