@@ -40,10 +40,14 @@ func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) 
 			}
 		}
 	}()
-	r, err := diagnose.Run(s.Context(), diagnose.Clients{EC2: by.ec2, KMS: by.kms, IAM: by.iam, CloudTrail: by.trail, STS: by.sts, Organizations: s.management().org},
-		diagnose.Options{Instance: id, Region: region, Principal: principal})
+	s.calls = new(calls)
+	with := diagnose.NewClients(s.calls.watch(by.config)).WithOrganization(s.calls.watch(s.management().config))
+	r, err := diagnose.Run(s.Context(), with, diagnose.Options{Instance: id, Region: region, Principal: principal})
 	close(stop)
 	<-done
+	for _, call := range s.calls.twice() {
+		s.Errorf("it asked twice: %s", call)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,8 @@ type stage struct {
 	cloud *cloud.Cloud
 	url   string
 	root  clients
+	// calls are those of the last diagnosis.
+	calls *calls
 }
 
 func newStage(t *testing.T, options ...cloud.Option) *stage {

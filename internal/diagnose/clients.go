@@ -99,29 +99,44 @@ func (c Clients) trail() Trail {
 }
 
 // NewClients makes the SDK's clients for a configuration: its endpoint, region
-// and credentials. They retry as the SDK does by default, and CloudTrail longer,
-// because LookupEvents takes two calls a second and no more (CloudTrail API
-// reference, "LookupEvents").
+// and credentials. Unless the configuration says otherwise, what is throttled is
+// retried in the SDK's adaptive mode, and often: LookupEvents takes two calls a
+// second and no more (CloudTrail API reference, "LookupEvents"), and the account's
+// own people may be asking, too.
 func NewClients(cfg aws.Config) Clients {
+	cfg = patient(cfg)
 	return Clients{
-		EC2: ec2.NewFromConfig(cfg),
-		KMS: kms.NewFromConfig(cfg),
-		IAM: iam.NewFromConfig(cfg),
-		CloudTrail: cloudtrail.NewFromConfig(cfg, func(o *cloudtrail.Options) {
-			o.RetryMaxAttempts = lookupAttempts
-		}),
+		EC2:           ec2.NewFromConfig(cfg),
+		KMS:           kms.NewFromConfig(cfg),
+		IAM:           iam.NewFromConfig(cfg),
+		CloudTrail:    cloudtrail.NewFromConfig(cfg),
 		STS:           sts.NewFromConfig(cfg),
 		Organizations: organizations.NewFromConfig(cfg),
 		AutoScaling:   autoscaling.NewFromConfig(cfg),
 	}
 }
 
+// maxAttempts is how often a call is tried.
+const maxAttempts = 6
+
+// patient is the configuration with the doctor's way to retry, where it has none
+// of its own (SDKs and Tools guide, "Retry behavior").
+func patient(cfg aws.Config) aws.Config {
+	if cfg.Retryer != nil {
+		return cfg
+	}
+	if cfg.RetryMode == "" {
+		cfg.RetryMode = aws.RetryModeAdaptive
+	}
+	if cfg.RetryMaxAttempts == 0 {
+		cfg.RetryMaxAttempts = maxAttempts
+	}
+	return cfg
+}
+
 // WithOrganization has the organization's policies read with a configuration of
 // its own: the management account's, or a delegated administrator's.
 func (c Clients) WithOrganization(cfg aws.Config) Clients {
-	c.Organizations = organizations.NewFromConfig(cfg)
+	c.Organizations = organizations.NewFromConfig(patient(cfg))
 	return c
 }
-
-// lookupAttempts is how often a throttled lookup is tried.
-const lookupAttempts = 6

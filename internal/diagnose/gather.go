@@ -39,13 +39,20 @@ func Run(ctx context.Context, c Clients, o Options) (*Report, error) {
 	return Judge(e), nil
 }
 
-// Gather reads the evidence. What cannot be read is in Evidence.Unread.
+// Gather reads the evidence. What cannot be read is in Evidence.Unread. Calls
+// that do not need each other's answers are made at the same time; the evidence
+// does not show it.
 func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	if o.Principal != "" && namedCaller(o.Principal) == nil {
 		return nil, fmt.Errorf("%q is no principal that can start an instance: give the ARN of a user, a role or a role session", o.Principal)
 	}
-	g := &gatherer{ctx: ctx, clients: c, options: o, evidence: &Evidence{Forecast: o.Principal != ""}}
-	if err := g.instance(); err != nil {
+	g := newGatherer(ctx, c, o, &Evidence{Forecast: o.Principal != ""})
+	var err error
+	g.together(
+		func(g *gatherer) { _, _ = g.whoAsks() }, // to be known when the instance is
+		func(g *gatherer) { err = g.instance() },
+	)
+	if err != nil {
 		return nil, err
 	}
 	switch g.evidence.Instance.State {
@@ -53,12 +60,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		g.volumes()
 		g.keys()
 	default:
-		g.instanceEvents()
-		g.volumes()
-		g.keys()
-		g.kmsEvents()
-		g.caller()
-		g.organization()
+		g.causes()
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Instance, err)
@@ -66,12 +68,34 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	return g.evidence, nil
 }
 
-// gatherer fills in the evidence, one source after the other.
+// causes reads what can tell why the instance does not run. A launch's volumes
+// are gone: which they were is known from its event, and so read after it.
+func (g *gatherer) causes() {
+	if g.evidence.launching() {
+		g.instanceEvents()
+		g.volumes()
+	} else {
+		g.together((*gatherer).volumes, (*gatherer).instanceEvents)
+	}
+	g.together((*gatherer).keys, (*gatherer).askForRefused)
+	g.kmsEvents()
+	g.caller()
+}
+
+// gatherer fills in the evidence. Several may work on one at the same time, each
+// on a part of its own.
 type gatherer struct {
 	ctx      context.Context
 	clients  Clients
 	options  Options
 	evidence *Evidence
+	asked    *asked
+	// notes is what this gatherer could not read.
+	notes *[]Unread
+}
+
+func newGatherer(ctx context.Context, c Clients, o Options, e *Evidence) *gatherer {
+	return &gatherer{ctx: ctx, clients: c, options: o, evidence: e, asked: newAsked(), notes: &e.Unread}
 }
 
 // denials are the codes with which the services refuse for want of a permission.
@@ -84,7 +108,17 @@ var denials = map[string]bool{
 func (g *gatherer) unread(err error, what, call string, layer access.Layer, key string) {
 	u := NewUnread(err, what, call)
 	u.layer, u.key = layer, key
-	g.evidence.Unread = append(g.evidence.Unread, u)
+	g.note(u)
+}
+
+// note keeps what could not be read, once.
+func (g *gatherer) note(u Unread) {
+	for _, known := range *g.notes {
+		if known.What == u.What && known.Call == u.Call && known.layer == u.layer && known.key == u.key {
+			return
+		}
+	}
+	*g.notes = append(*g.notes, u)
 }
 
 // NewUnread names what a call could not read, and why.
@@ -103,13 +137,13 @@ func isCode(err error, code string) bool {
 	return ok && api.ErrorCode() == code
 }
 
-// site finds the partition: whoever asks is in the same.
+// site says where the instance is. Whoever asks is in the same partition.
 func (g *gatherer) site(account, zone string) {
 	s := launch.Site{Account: account, Region: g.options.Region, Partition: "aws"}
 	if s.Region == "" && zone != "" {
 		s.Region = strings.TrimRight(zone, "abcdefghijklmnopqrstuvwxyz")
 	}
-	out, err := g.clients.STS.GetCallerIdentity(g.ctx, &sts.GetCallerIdentityInput{})
+	out, err := g.whoAsks()
 	switch {
 	case err == nil:
 		if parts := strings.SplitN(aws.ToString(out.Arn), ":", 3); len(parts) == 3 {
@@ -121,4 +155,11 @@ func (g *gatherer) site(account, zone string) {
 		s.Partition = "aws-us-gov"
 	}
 	g.evidence.Site = s
+}
+
+// whoAsks is whose the credentials are.
+func (g *gatherer) whoAsks() (*sts.GetCallerIdentityOutput, error) {
+	return once(g.asked, "", func() (*sts.GetCallerIdentityOutput, error) {
+		return g.clients.STS.GetCallerIdentity(g.ctx, &sts.GetCallerIdentityInput{})
+	})
 }

@@ -40,11 +40,10 @@ func GatherAccess(ctx context.Context, c Clients, o AccessOptions) (e *Evidence,
 		Instance: Instance{ID: o.Instance},
 		Caller:   &Caller{Type: string(p.Type), ARN: p.ARN, Role: p.RoleARN, Principal: p},
 	}
-	g := &gatherer{ctx: ctx, clients: c, evidence: e}
-	for _, name := range o.Keys {
-		k := g.readKey(name)
+	g := newGatherer(ctx, c, Options{}, e)
+	for i, k := range each(g, o.Keys, (*gatherer).readKey) {
 		if k.Missing {
-			return nil, nil, fmt.Errorf("KMS has no key %s in this account and region", name)
+			return nil, nil, fmt.Errorf("KMS has no key %s in this account and region", o.Keys[i])
 		}
 		arns = append(arns, k.ARN)
 		if e.key(k.ARN) == nil {
@@ -72,7 +71,7 @@ func (g *gatherer) principal(account string) {
 		return
 	case p.Account != account:
 		for _, layer := range [...]access.Layer{access.IdentityLayer, access.BoundaryLayer} {
-			g.evidence.Unread = append(g.evidence.Unread, Unread{
+			g.note(Unread{
 				What: string(layer) + " of " + p.ARN, Call: "sts:GetCallerIdentity",
 				Why: "the credentials are of account " + account + ", which is not the principal's", layer: layer,
 			})

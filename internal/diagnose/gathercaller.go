@@ -10,7 +10,8 @@ import (
 	"github.com/keyturn/keyturn/internal/phrase"
 )
 
-// caller finds out who started the instance, and reads what bears on them.
+// caller finds out who started the instance, and reads what bears on them: their
+// policies, and the organization's.
 func (g *gatherer) caller() {
 	e := g.evidence
 	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) {
@@ -33,7 +34,11 @@ func (g *gatherer) caller() {
 	if e.Caller == nil {
 		return
 	}
-	g.principal(e.Site.Account)
+	g.together(
+		func(g *gatherer) { g.principal(e.Site.Account) },
+		(*gatherer).organization,
+		func(g *gatherer) { g.sessionEvent() },
+	)
 	switch {
 	case e.Caller.Principal.Account != e.Site.Account:
 	case e.Caller.Principal.Type == access.RoleSession:
@@ -69,7 +74,7 @@ func callerOf(v *Event, partition string) *Caller {
 	case access.RoleSession:
 		p.RoleARN, p.RoleID = id.Session.Issuer.ARN, id.Session.Issuer.PrincipalID
 		p.Name = lastPart(id.ARN)
-		p.ServiceLinked = strings.Contains(p.RoleARN, ":role/aws-service-role/")
+		p.ServiceLinked = strings.Contains(p.RoleARN, serviceLinkedPath)
 		c.Role = p.RoleARN
 	case access.FederatedUser:
 		p.UserARN, p.Name = id.Session.Issuer.ARN, lastPart(id.ARN)
@@ -87,6 +92,9 @@ func callerOf(v *Event, partition string) *Caller {
 	}
 	return c
 }
+
+// serviceLinkedPath is what the ARNs of service-linked roles have in them.
+const serviceLinkedPath = ":role/aws-service-role/"
 
 // namedCaller is the principal of an ARN, nil if it is none that can call EC2.
 func namedCaller(arn string) *Caller {
@@ -146,11 +154,15 @@ func (g *gatherer) sessionPolicies() {
 
 // sessionEvent is the AssumeRole event of the caller's session, or nil.
 func (g *gatherer) sessionEvent() *Event {
-	v := g.evidence.Start
+	e := g.evidence
+	v := e.Start
 	if v == nil {
-		v = g.evidence.Denied
+		v = e.Denied
 	}
-	if v == nil {
+	if v == nil || v.identity.Type != string(access.RoleSession) {
+		return nil
+	}
+	if role := v.identity.Session.Issuer.ARN; accountOf(role) != e.Site.Account || strings.Contains(role, serviceLinkedPath) {
 		return nil
 	}
 	created, err := time.Parse(time.RFC3339, v.identity.Session.Attributes.Created)
@@ -225,7 +237,7 @@ func (c *Caller) setTag(key, value string) {
 // unknownSession notes that there is a session policy that nobody can read.
 func (g *gatherer) unknownSession() {
 	e := g.evidence
-	e.Unread = append(e.Unread, Unread{
+	g.note(Unread{
 		What: "session policy of " + e.Caller.ARN, Call: lookupEvents,
 		Why: "no event tells with what policy the session was made", layer: access.SessionLayer,
 	})

@@ -36,7 +36,7 @@ func (g *gatherer) instance() error {
 	if g.goneInstance(id) {
 		return nil
 	}
-	for _, u := range g.evidence.Unread {
+	for _, u := range *g.notes {
 		return fmt.Errorf("EC2 does not know the instance %s, and the trail, which may tell of it, could not be read (%s): %s", id, u.Call, u.Why)
 	}
 	return fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id)

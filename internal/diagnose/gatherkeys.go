@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,15 +15,15 @@ import (
 // keys reads the keys of the volumes, each once.
 func (g *gatherer) keys() {
 	e := g.evidence
-	for i := range e.Volumes {
-		v := &e.Volumes[i]
-		if v.Key == "" || e.key(v.Key) != nil {
-			continue
+	var names []string
+	for _, v := range e.Volumes {
+		if v.Key != "" && e.key(v.Key) == nil && !slices.Contains(names, v.Key) {
+			names = append(names, v.Key)
 		}
-		k := g.readKey(v.Key)
-		named := v.Key
+	}
+	for i, k := range each(g, names, (*gatherer).readKey) {
 		for j := range e.Volumes {
-			if e.Volumes[j].Key == named {
+			if e.Volumes[j].Key == names[i] {
 				e.Volumes[j].Key = k.ARN
 			}
 		}
@@ -50,10 +51,12 @@ func (g *gatherer) readKey(name string) Key {
 		k.Description, k.Deletion = aws.ToString(m.Description), m.DeletionDate
 	}
 	k.Foreign = accountOf(k.ARN) != g.evidence.Site.Account
-	g.readAliases(&k)
-	g.readTags(&k)
-	g.readKeyPolicy(&k)
-	g.readGrants(&k)
+	g.together(
+		func(g *gatherer) { g.readAliases(&k) },
+		func(g *gatherer) { g.readTags(&k) },
+		func(g *gatherer) { g.readKeyPolicy(&k) },
+		func(g *gatherer) { g.readGrants(&k) },
+	)
 	return k
 }
 

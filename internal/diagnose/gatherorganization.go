@@ -17,7 +17,7 @@ import (
 // "Service control policies").
 func (g *gatherer) organization() {
 	e := g.evidence
-	if e.Caller == nil || g.clients.Organizations == nil {
+	if g.clients.Organizations == nil {
 		return
 	}
 	g.tell(phrase.Say("reading the organization of account %s", e.Site.Account))
@@ -38,25 +38,59 @@ func (g *gatherer) organization() {
 			accounts = append(accounts, a)
 		}
 	}
-	for _, a := range accounts {
-		if p, ok := g.readPlace(o, a); ok {
-			o.Places = append(o.Places, p)
+	places := each(g, accounts, func(g *gatherer, account string) *Place { return g.readPlace(o, account) })
+	for _, p := range places {
+		if p != nil {
+			o.Places = append(o.Places, *p)
 		}
 	}
 }
 
-// readPlace reads where an account stands and what bears on it there.
-func (g *gatherer) readPlace(o *Organization, account string) (Place, bool) {
+// readPlace reads where an account stands and what bears on it there; nil if that
+// cannot be told.
+func (g *gatherer) readPlace(o *Organization, account string) *Place {
 	p := Place{Account: account, Policies: []PolicyRead{}}
-	levels := []string{account}
+	levels, ok := g.pathDown(account)
+	if !ok {
+		return nil
+	}
+	p.Path = o.ID + "/"
+	for _, l := range levels[:len(levels)-1] {
+		p.Path += l + "/"
+	}
+	if account == o.Management {
+		return &p // neither kind bears on it
+	}
+	kinds := []orgtypes.PolicyType{orgtypes.PolicyTypeServiceControlPolicy, orgtypes.PolicyTypeResourceControlPolicy}
+	read := each(g, kinds, func(g *gatherer, kind orgtypes.PolicyType) *[][]access.Document { return g.levels(levels, kind) })
+	if read[0] == nil || read[1] == nil {
+		return nil
+	}
+	p.service, p.resource = *read[0], *read[1]
+	for _, kind := range read {
+		for _, here := range *kind {
+			for _, d := range here {
+				p.Policies = append(p.Policies, PolicyRead{Source: "organizations:DescribePolicy", Name: d.Name, ARN: d.ARN})
+			}
+		}
+	}
+	return &p
+}
+
+// pathDown are the ids from the root to the account. ok is false where the account
+// is in no organization, or in another.
+func (g *gatherer) pathDown(account string) (levels []string, ok bool) {
+	levels = []string{account}
 	for at := account; len(levels) < 8; { // five units at most lie between
-		out, err := g.clients.Organizations.ListParents(g.ctx, &organizations.ListParentsInput{ChildId: &at})
+		out, err := once(g.asked, at, func() (*organizations.ListParentsOutput, error) {
+			return g.clients.Organizations.ListParents(g.ctx, &organizations.ListParentsInput{ChildId: &at})
+		})
 		if isCode(err, "ChildNotFoundException") {
-			return p, false // it is in no organization, or in another
+			return nil, false
 		}
 		if err != nil {
 			g.unread(err, "control policies that bear on account "+account, "organizations:ListParents", "", "")
-			return p, false
+			return nil, false
 		}
 		if len(out.Parents) == 0 {
 			break
@@ -68,62 +102,69 @@ func (g *gatherer) readPlace(o *Organization, account string) (Place, bool) {
 		}
 	}
 	slices.Reverse(levels)
-	p.Path = o.ID + "/"
-	for _, l := range levels[:len(levels)-1] {
-		p.Path += l + "/"
-	}
-	if account == o.Management {
-		return p, true // neither kind bears on it
-	}
-	var ok bool
-	if p.service, ok = g.levels(&p, levels, orgtypes.PolicyTypeServiceControlPolicy); !ok {
-		return p, false
-	}
-	p.resource, ok = g.levels(&p, levels, orgtypes.PolicyTypeResourceControlPolicy)
-	return p, ok
+	return levels, true
 }
 
-// levels are the policies of a type at every level. Where the type is not
-// enabled nothing is attached anywhere, not even the policy that allows all.
-func (g *gatherer) levels(p *Place, levels []string, kind orgtypes.PolicyType) ([][]access.Document, bool) {
-	var all [][]access.Document
+// levels are the policies of a type at every level, nil if they cannot be read.
+// Where the type is not enabled nothing is attached anywhere, not even the policy
+// that allows all: then there are no levels.
+func (g *gatherer) levels(levels []string, kind orgtypes.PolicyType) *[][]access.Document {
+	all := make([][]access.Document, 0, len(levels))
 	attached := false
-	for _, level := range levels {
-		here := []access.Document{}
+	for _, read := range each(g, levels, func(g *gatherer, level string) *[]access.Document { return g.attachedAt(level, kind) }) {
+		if read == nil {
+			return nil
+		}
+		attached = attached || len(*read) > 0
+		all = append(all, *read)
+	}
+	if !attached {
+		all = nil
+	}
+	return &all
+}
+
+// attachedAt are the policies of a type that are attached to one root, unit or
+// account, nil if they cannot be read.
+func (g *gatherer) attachedAt(level string, kind orgtypes.PolicyType) *[]access.Document {
+	list, err := once(g.asked, level+" "+string(kind), func() ([]orgtypes.PolicySummary, error) {
+		var list []orgtypes.PolicySummary
 		pages := organizations.NewListPoliciesForTargetPaginator(g.clients.Organizations, &organizations.ListPoliciesForTargetInput{TargetId: &level, Filter: kind})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(g.ctx)
 			if err != nil {
-				g.unread(err, "control policies of "+level, "organizations:ListPoliciesForTarget", "", "")
-				return nil, false
+				return nil, err
 			}
-			for _, s := range page.Policies {
-				d, ok := g.controlDocument(s)
-				if !ok {
-					return nil, false
-				}
-				here = append(here, d)
-				p.Policies = append(p.Policies, PolicyRead{Source: "organizations:DescribePolicy", Name: d.Name, ARN: d.ARN})
-			}
+			list = append(list, page.Policies...)
 		}
-		attached = attached || len(here) > 0
-		all = append(all, here)
+		return list, nil
+	})
+	if err != nil {
+		g.unread(err, "control policies of "+level, "organizations:ListPoliciesForTarget", "", "")
+		return nil
 	}
-	if !attached {
-		return nil, true
+	here := []access.Document{}
+	for _, read := range each(g, list, (*gatherer).controlDocument) {
+		if read == nil {
+			return nil
+		}
+		here = append(here, *read)
 	}
-	return all, true
+	return &here
 }
 
-func (g *gatherer) controlDocument(s orgtypes.PolicySummary) (access.Document, bool) {
+// controlDocument is a control policy's text, nil if it cannot be read.
+func (g *gatherer) controlDocument(s orgtypes.PolicySummary) *access.Document {
 	name, arn := aws.ToString(s.Name), aws.ToString(s.Arn)
-	out, err := g.clients.Organizations.DescribePolicy(g.ctx, &organizations.DescribePolicyInput{PolicyId: s.Id})
+	out, err := once(g.asked, aws.ToString(s.Id), func() (*organizations.DescribePolicyOutput, error) {
+		return g.clients.Organizations.DescribePolicy(g.ctx, &organizations.DescribePolicyInput{PolicyId: s.Id})
+	})
 	if err == nil {
 		var d access.Document
 		if d, err = parsed(name, arn, aws.ToString(out.Policy.Content)); err == nil {
-			return d, true
+			return &d
 		}
 	}
 	g.unread(err, "control policy "+name, "organizations:DescribePolicy", "", "")
-	return access.Document{}, false
+	return nil
 }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +22,11 @@ func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to
 	q := Question{Attribute: key, Value: value, From: from, To: to}
 	trail := g.clients.trail()
 	g.tell(phrase.Say("looking for %s in the trail", value))
-	all, err := trail.Events(g.ctx, q)
+	all, err := once(g.asked, q.String()+from.String()+to.String(), func() ([]Event, error) { return trail.Events(g.ctx, q) })
 	if err != nil {
 		g.unread(err, q.String(), trail.Call(), "", "")
 	}
-	return all, err == nil
+	return slices.Clone(all), err == nil
 }
 
 // instanceEvents finds the last start or launch of the instance and the last
@@ -79,27 +80,41 @@ func (g *gatherer) byPrincipal(v *Event) bool {
 	return p == "" || v.Principal == p || v.identity.Session.Issuer.ARN == p
 }
 
-// kmsEvents finds the refused request. A launch that fails asks for a data key
-// first, a start for a grant.
+// kmsEvents finds the refused request.
 func (g *gatherer) kmsEvents() {
 	e := g.evidence
-	if len(e.Keys) == 0 && !e.launching() {
-		return
-	}
-	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) {
-		return
-	}
-	names := []string{"CreateGrant", "Decrypt"}
-	if e.launching() {
-		names = []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant", "Decrypt"}
-	}
 	from, to := g.window()
-	for _, name := range names {
+	for _, name := range g.refusable() {
 		events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, name, from, to)
 		if e.Denied = g.refused(events); e.Denied != nil {
 			g.deniedVolume()
 			return
 		}
+	}
+}
+
+// refusable are the names of the events among which there may be one that was
+// refused, the likeliest first: a launch that fails asks for a data key first, a
+// start for a grant.
+func (g *gatherer) refusable() []string {
+	e := g.evidence
+	encrypted := slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.Key != "" })
+	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) || !encrypted && !e.launching() {
+		return nil
+	}
+	if e.launching() {
+		return []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant", "Decrypt"}
+	}
+	return []string{"CreateGrant", "Decrypt"}
+}
+
+// askForRefused asks for the likeliest events while the keys are being read: which
+// of them is the one cannot be told before.
+func (g *gatherer) askForRefused() {
+	from, to := g.window()
+	for _, name := range g.refusable() {
+		g.lookup(cttypes.LookupAttributeKeyEventName, name, from, to)
+		return
 	}
 }
 
