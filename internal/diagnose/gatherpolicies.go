@@ -35,7 +35,7 @@ func (g *gatherer) userPolicies() {
 		func(g *gatherer) { own = g.held(holder{"user", name}) },
 		func(g *gatherer) { groups = g.groupPolicies(name) },
 	)
-	c.Identity = append(own, groups...)
+	c.Identity = slices.Concat(own, groups)
 }
 
 // groupPolicies are the policies of a user's groups.
