@@ -19,6 +19,7 @@ import (
 
 type diagnoseOptions struct {
 	awsOptions
+	trailOptions
 	principal, output string
 	permissions       bool
 	group             string
@@ -50,6 +51,7 @@ Exit codes:
   keyturn diagnose vol-0123456789abcdef0
   keyturn diagnose --group web
   keyturn diagnose --permissions
+  keyturn diagnose i-0123456789abcdef0 --trail ~/AWSLogs --offline
   keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
 		Args: func(c *cobra.Command, args []string) error {
 			if o.permissions || o.group != "" {
@@ -79,6 +81,7 @@ Exit codes:
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
 	f.StringVar(&o.group, "group", "", "diagnose the last launch that failed of this Auto Scaling group")
+	o.trailOptions.flags(f)
 	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
@@ -108,15 +111,10 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := o.config(c.Context())
+	clients, region, err := o.clients(c.Context())
 	if err != nil {
 		return err
 	}
-	with, err := o.configs(c.Context(), cfg)
-	if err != nil {
-		return err
-	}
-	clients := diagnose.NewClients(cfg).WithOrganization(with.Organization)
 	waiting := newProgress(c.ErrOrStderr(), lang)
 	defer waiting.end()
 	instance, err := o.instance(c.Context(), clients, target)
@@ -124,7 +122,7 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 		return withHint(err)
 	}
 	report, err := diagnose.Run(c.Context(), clients, diagnose.Options{
-		Instance: instance, Principal: o.principal, Region: cfg.Region, Progress: waiting.tell,
+		Instance: instance, Principal: o.principal, Region: region, Progress: waiting.tell,
 	})
 	waiting.end()
 	if err != nil {

@@ -22,7 +22,7 @@ func (e *Evidence) aws(words ...string) string {
 // again is the command that starts the instance once the cause is gone. A failed
 // launch leaves nothing to start.
 func (e *Evidence) again() string {
-	if e.launching() {
+	if e.launching() || e.Instance.State == "terminated" {
 		return "# then launch the instance again"
 	}
 	return e.aws("ec2", "start-instances", "--instance-ids", e.Instance.ID)

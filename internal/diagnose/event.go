@@ -39,6 +39,7 @@ type record struct {
 	ID           string          `json:"eventID"`
 	Name         string          `json:"eventName"`
 	Time         string          `json:"eventTime"`
+	Region       string          `json:"awsRegion"`
 	ErrorCode    string          `json:"errorCode"`
 	ErrorMessage string          `json:"errorMessage"`
 	Identity     identity        `json:"userIdentity"`
@@ -58,7 +59,7 @@ func ParseEvent(text string) (Event, error) {
 	e := Event{
 		ID: r.ID, Name: r.Name, ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage,
 		Principal: r.Identity.ARN, InvokedBy: r.Identity.InvokedBy,
-		identity: r.Identity, request: object(r.Request), response: object(r.Response),
+		region: r.Region, identity: r.Identity, request: object(r.Request), response: object(r.Response),
 	}
 	if t, err := time.Parse(time.RFC3339, r.Time); err == nil {
 		e.Time = t.UTC()

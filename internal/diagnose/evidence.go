@@ -81,6 +81,7 @@ type Event struct {
 	// Key is the KMS key's ARN, where the event tells it.
 	Key string `json:"key,omitempty"`
 
+	region   string
 	identity identity
 	request  map[string]any
 	response map[string]any
@@ -198,8 +199,12 @@ func (e *Evidence) clone() *Evidence {
 }
 
 // launching tells whether the instance failed while it was new: then its
-// volumes were to be made first.
+// volumes were to be made first. One that is known from the trail alone may have
+// ended long after the start that is asked about.
 func (e *Evidence) launching() bool {
+	if e.gone() && e.Start != nil {
+		return e.Start.Name == "RunInstances"
+	}
 	return e.Instance.State == "terminated" || e.Instance.State == "shutting-down"
 }
 

@@ -62,6 +62,9 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	default:
 		g.causes()
 	}
+	if t, ok := c.trail().(incomplete); ok {
+		g.evidence.Unread = append(g.evidence.Unread, t.missing()...)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Instance, err)
 	}
@@ -71,7 +74,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 // causes reads what can tell why the instance does not run. A launch's volumes
 // are gone: which they were is known from its event, and so read after it.
 func (g *gatherer) causes() {
-	if g.evidence.launching() {
+	if e := g.evidence; e.launching() || e.gone() {
 		g.instanceEvents()
 		g.volumes()
 	} else {

@@ -20,6 +20,17 @@ func (g *gatherer) instance() error {
 	g.tell(phrase.Say("reading the instance %s", id))
 	out, err := g.clients.EC2.DescribeInstances(g.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil && !isCode(err, "InvalidInstanceID.NotFound") {
+		// Who has log files has them because nobody answers, it may be.
+		if files, ok := g.clients.trail().(incomplete); ok && g.ctx.Err() == nil {
+			if g.toldInstance(id) {
+				g.unread(err, "instance "+id, "ec2:DescribeInstances", "", "")
+				return nil
+			}
+			err = fmt.Errorf("%w; and no event in the log files tells of its launch or a start of it", err)
+			for _, u := range files.missing() {
+				err = fmt.Errorf("%w (%s could not be read: %s)", err, u.What, u.Why)
+			}
+		}
 		return fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err)
 	}
 	if out == nil {
@@ -42,31 +53,70 @@ func (g *gatherer) instance() error {
 	return fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id)
 }
 
-// goneInstance makes out an instance that EC2 has forgotten by the event of its
-// launch (CloudTrail keeps a history of 90 days).
+// goneInstance makes out an instance that EC2 has forgotten, by the events of its
+// calls: it has ended.
 func (g *gatherer) goneInstance(id string) bool {
+	if !g.toldInstance(id) {
+		return false
+	}
+	g.evidence.Instance.State = "terminated"
+	return true
+}
+
+// toldInstance makes out an instance by the event of its launch, or of its last
+// start where the trail does not go back as far (the event history has 90 days).
+// What state it is in follows from what it was last told to do: the doctor is
+// asked because that failed.
+func (g *gatherer) toldInstance(id string) bool {
 	events, _ := g.lookup(cttypes.LookupAttributeKeyResourceName, id, time.Time{}, time.Time{})
+	var last, first *Event // of its launch and its starts
+	state := ""
 	for i := range events {
 		v := &events[i]
-		if v.Name != "RunInstances" || v.failed() || !v.mentions(id) {
+		if v.failed() || !v.mentions(id) {
 			continue
 		}
-		launched := v.Time
-		g.evidence.Instance = Instance{Source: v.Source, ID: id, State: "terminated", Launched: &launched}
-		items, _ := at(v.response, "instancesSet", "items").([]any)
-		for _, item := range items {
-			m, _ := item.(map[string]any)
-			if m["instanceId"] != id {
-				continue
-			}
-			g.evidence.Instance.Image, _ = m["imageId"].(string)
-			g.evidence.Instance.Zone, _ = at(m, "placement", "availabilityZone").(string)
-			g.evidence.Instance.RootDevice, _ = m["rootDeviceName"].(string)
+		told := ""
+		switch v.Name {
+		case "StartInstances", "StopInstances":
+			told = "stopped"
+		case "RunInstances", "TerminateInstances":
+			told = "terminated"
 		}
-		g.site(v.identity.AccountID, g.evidence.Instance.Zone)
-		return true
+		if state == "" {
+			state = told
+		}
+		if v.Name == "StartInstances" || v.Name == "RunInstances" {
+			if first = v; last == nil {
+				last = v
+			}
+		}
 	}
-	return false
+	if first == nil {
+		return false
+	}
+	g.evidence.Instance = Instance{Source: last.Source, ID: id, State: state, Launched: &last.Time}
+	g.launchedAs(first)
+	g.site(first.identity.AccountID, g.evidence.Instance.Zone)
+	if s := &g.evidence.Site; s.Region == "" {
+		s.Region = first.region
+	}
+	return true
+}
+
+// launchedAs adds what the event of its launch tells of the instance.
+func (g *gatherer) launchedAs(v *Event) {
+	in := &g.evidence.Instance
+	items, _ := at(v.response, "instancesSet", "items").([]any)
+	for _, item := range items {
+		m, _ := item.(map[string]any)
+		if m["instanceId"] != in.ID {
+			continue
+		}
+		in.Image, _ = m["imageId"].(string)
+		in.Zone, _ = at(m, "placement", "availabilityZone").(string)
+		in.RootDevice, _ = m["rootDeviceName"].(string)
+	}
 }
 
 func (g *gatherer) readInstance(account string, i *ec2types.Instance) {
@@ -102,7 +152,7 @@ func (g *gatherer) readInstance(account string, i *ec2types.Instance) {
 func (g *gatherer) volumes() {
 	e := g.evidence
 	if len(e.Volumes) == 0 {
-		if e.launching() {
+		if e.launching() || e.gone() {
 			g.askedVolumes()
 		}
 		return
@@ -139,8 +189,8 @@ func (g *gatherer) volumes() {
 func (g *gatherer) askedVolumes() {
 	e := g.evidence
 	g.imageVolumes()
-	if e.Start != nil {
-		items, _ := at(e.Start.request, "blockDeviceMapping", "items").([]any)
+	if launch := g.launch(); launch != nil {
+		items, _ := at(launch.request, "blockDeviceMapping", "items").([]any)
 		for _, item := range items {
 			g.mappedVolume(item)
 		}
@@ -165,6 +215,21 @@ func (g *gatherer) askedVolumes() {
 			v.Key = aws.ToString(out.KmsKeyId)
 		}
 	}
+}
+
+// launch is the event of the instance's launch, nil if none is known.
+func (g *gatherer) launch() *Event {
+	e := g.evidence
+	if e.Start == nil || e.Start.Name == "RunInstances" {
+		return e.Start
+	}
+	events, _ := g.lookup(cttypes.LookupAttributeKeyResourceName, e.Instance.ID, time.Time{}, time.Time{})
+	for i := range events {
+		if v := &events[i]; v.Name == "RunInstances" && !v.failed() {
+			return v
+		}
+	}
+	return nil
 }
 
 // mappedVolume reads one block device mapping of a RunInstances event.

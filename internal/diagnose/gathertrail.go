@@ -19,7 +19,7 @@ const (
 
 // lookup asks the trail for events by one attribute, newest first.
 func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to time.Time) ([]Event, bool) {
-	q := Question{Attribute: key, Value: value, From: from, To: to}
+	q := Question{Attribute: key, Value: value, From: from, To: to, Account: g.evidence.Site.Account, Region: g.options.Region}
 	trail := g.clients.trail()
 	g.tell(phrase.Say("looking for %s in the trail", value))
 	all, err := once(g.asked, q.String()+from.String()+to.String(), func() ([]Event, error) { return trail.Events(g.ctx, q) })
@@ -34,11 +34,8 @@ func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to
 func (g *gatherer) instanceEvents() {
 	e := g.evidence
 	events, ok := g.lookup(cttypes.LookupAttributeKeyResourceName, e.Instance.ID, time.Time{}, time.Time{})
-	if !ok {
-		return
-	}
 	g.takeInstanceEvents(events)
-	if e.Start != nil {
+	if e.Start != nil || !ok {
 		return
 	}
 	// Not every event lists its resources.
@@ -99,7 +96,7 @@ func (g *gatherer) kmsEvents() {
 func (g *gatherer) refusable() []string {
 	e := g.evidence
 	encrypted := slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.Key != "" })
-	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) || !encrypted && !e.launching() {
+	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) || !encrypted && !e.launching() && !e.gone() {
 		return nil
 	}
 	if e.launching() {
@@ -172,7 +169,7 @@ func (g *gatherer) isOurs(v *Event) bool {
 // gone, and the call need not have named a key.
 func (g *gatherer) deniedVolume() {
 	e := g.evidence
-	if !e.launching() || e.Denied.Key == "" {
+	if !e.launching() && !e.gone() || e.Denied.Key == "" {
 		return
 	}
 	id, _ := at(e.Denied.request, "encryptionContext", "aws:ebs:id").(string)

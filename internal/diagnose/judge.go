@@ -256,8 +256,12 @@ func (e *Evidence) unreadLayer(l access.Layer) bool {
 
 // undecided says why there is no conclusion.
 func (r *Report) undecided(e *Evidence, t *trial) {
-	if t.nobody {
+	switch {
+	case t.nobody:
 		r.end(NoConclusion, e.nobodyKnown())
+		return
+	case e.endedByUser() && !e.Forecast:
+		r.conclude(e.userEnded())
 		return
 	}
 	r.end(NoConclusion, phrase.Say("Whether %s may call %s turns on what could not be read: %s.",
@@ -293,11 +297,8 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.end(NoConclusion, phrase.Say("The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy."))
 	case worded:
 		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", layerWords(d.Layer), d.Action, e.Instance.ID))
-	case e.gone() && e.Stop != nil && e.Denied == nil:
-		r.conclude(finding{cause: Cause{
-			Kind: StoppedByUser, Principal: e.Stop.Principal,
-			Sentence: phrase.Say("%s is gone: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time)),
-		}})
+	case e.endedByUser():
+		r.conclude(e.userEnded())
 	case e.Forecast && e.Caller != nil && e.Denied == nil:
 		r.end(NothingWrong, phrase.Say("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
 	case len(e.steps()) == 0:
@@ -307,6 +308,18 @@ func (r *Report) allAllowed(e *Evidence) {
 	default:
 		r.end(NoConclusion, phrase.Say("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
 	}
+}
+
+// endedByUser tells whether the trail, from which alone the instance is known, has
+// somebody end it and nothing that was denied before.
+func (e *Evidence) endedByUser() bool { return e.gone() && e.Stop != nil && e.Denied == nil }
+
+func (e *Evidence) userEnded() finding {
+	words := phrase.Say("%s is gone: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time))
+	if e.Instance.State == "stopped" {
+		words = phrase.Say("%s was stopped: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time))
+	}
+	return finding{cause: Cause{Kind: StoppedByUser, Principal: e.Stop.Principal, Sentence: words}}
 }
 
 // gone tells whether the instance is known from the trail alone.

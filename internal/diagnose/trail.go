@@ -30,6 +30,9 @@ type Question struct {
 	Value     string
 	// From and To bound the events' times, both inclusive. Zero: all that there is.
 	From, To time.Time
+	// Account and Region are the instance's, where they are known: files may have
+	// those of a whole organization. The event history has one of each.
+	Account, Region string
 }
 
 // String is the question for people.

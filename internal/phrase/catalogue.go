@@ -5,7 +5,7 @@ import "maps"
 // catalogue has the texts of each language by their English form. English needs
 // no entry.
 var catalogue = map[Language]map[string]string{
-	Spanish: merged(spanishCommon, spanishDoctor, spanishCommand),
+	Spanish: merged(spanishCommon, spanishEvidence, spanishDoctor, spanishCommand),
 }
 
 // merged is all of the maps in one: each area of Keyturn keeps its texts in a

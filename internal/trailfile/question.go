@@ -35,6 +35,8 @@ type Event struct {
 	// File is where it was found: the path below the folder that was searched, or
 	// the name of the file.
 	File string
+	// Number counts the events of a file from 1.
+	Number int64
 	// JSON is the event's text (CloudTrail guide, "CloudTrail record contents").
 	JSON string
 }

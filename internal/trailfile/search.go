@@ -180,20 +180,20 @@ func (r *reader) events(ctx context.Context, name string) (n int64, err error) {
 		}
 		n++
 		if r.sieve.keeps(text) {
-			r.judge(name, text)
+			r.judge(name, n, text)
 		}
 	}
 }
 
 // judge looks at an event that may be an answer.
-func (r *reader) judge(name string, text []byte) {
+func (r *reader) judge(name string, number int64, text []byte) {
 	if !r.split.records {
 		text = lookedUp(text)
 	}
 	e, ok, err := r.q.answer(text)
 	r.note(err)
 	if ok {
-		e.File = name
+		e.File, e.Number = name, number
 		r.answered(e)
 	}
 }
