@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,9 +57,12 @@ import (
 //	organization TYPE…            an organization with those types of policies besides SCPs, and a
 //	                              member account $M with its administrator "member"
 //	at W                          what follows happens in W's account, by W
-//	proved                        the fixes are enough, and open nothing else
+//	proved                        the fixes are enough, minimal, and open nothing else
+//	wide TEXT                     they are enough and more than that, says the doctor in these words
+//	instead N                     choose the ways of that rank
+//	title TEXT                    of the first fix to take
 //	byhand                        the fix is a person's to make, and is not applied
-//	mend                          apply the fixes, as "keyturn fix" does
+//	mend [W]                      apply the fixes, which must be proved or wide, as "keyturn fix" does
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/scenarios/*.txtar")
@@ -114,6 +118,7 @@ type scenario struct {
 	whole  *diagnose.Report // the report of somebody who may read everything
 	asked  [2]string        // the instance and the principal of the last diagnosis
 	matrix *matrix
+	wide   bool // the fix is more than the start needs, as the script says
 }
 
 func playScenario(t *testing.T, file string, m *matrix) {
@@ -343,11 +348,29 @@ func init() {
 			}
 			return fmt.Errorf("behind it are %+v", s.report.Further)
 		},
-		"proved": func(s *scenario, _ []string, _ string) error {
-			if p := s.report.Proof; p == nil || !p.Sufficient || !p.NothingElse {
+		"proved": func(s *scenario, _ []string, _ string) error { return s.proved() },
+		"wide": func(s *scenario, _ []string, rest string) error {
+			p := s.report.Proof
+			if p == nil || !p.Sufficient || p.Minimal != diagnose.NotMinimal {
 				return fmt.Errorf("the proof is %+v", p)
 			}
-			return nil
+			s.wide = true
+			return wanted("surplus", fmt.Sprint(p.Surplus), s.expand(rest))
+		},
+		"instead": func(s *scenario, w []string, _ string) error {
+			rank, err := strconv.Atoi(w[0])
+			if err == nil && !s.report.Choose(rank) {
+				err = errors.New("there is no such way")
+			}
+			return err
+		},
+		"title": func(s *scenario, _ []string, rest string) error {
+			for _, f := range s.report.Fixes {
+				if f.Rank == 1 {
+					return wanted("title", f.Title.String(), s.expand(rest))
+				}
+			}
+			return errors.New("there is no fix")
 		},
 		"byhand": func(s *scenario, _ []string, _ string) error {
 			if _, err := diagnose.NewRepair(s.Context(), diagnose.Configs{Account: s.root.config}, s.report); !errors.Is(err, diagnose.ErrByHand) {
@@ -357,6 +380,9 @@ func init() {
 		},
 		"mend": func(s *scenario, w []string, _ string) error {
 			with := diagnose.Configs{Account: s.root.config, Organization: s.management().config}
+			if err := s.proved(); err != nil && !s.wide {
+				return err
+			}
 			if len(w) > 0 {
 				with.Account = s.person(w[0]).config
 			}
@@ -367,6 +393,14 @@ func init() {
 			return repair.Apply(s.Context(), with, func([]diagnose.Call) error { return nil })
 		},
 	}
+}
+
+// proved tells whether the fixes to take have passed the three proofs.
+func (s *scenario) proved() error {
+	if p := s.report.Proof; p == nil || !p.Sufficient || !p.NothingElse || p.Minimal != diagnose.Minimal {
+		return fmt.Errorf("the proof is %+v", p)
+	}
+	return nil
 }
 
 // volumes are those of the keys that words name: the root volume's, then others'.

@@ -3,9 +3,6 @@ package diagnose
 import (
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
@@ -44,11 +41,7 @@ func (e *Evidence) boundary(same []trial) finding {
 func (e *Evidence) changeBoundary(text string) Fix {
 	limit := e.Caller.Limit
 	f := Fix{Kind: BoundaryFix, Document: text, Target: limit.ARN, Title: phrase.Say("Let the permissions boundary %s allow it", limit.Name)}
-	f.apply = func(e *Evidence) {
-		if p, err := policy.Parse([]byte(text)); err == nil {
-			e.Caller.Limit = &access.Document{Name: limit.Name, ARN: limit.ARN, Policy: p}
-		}
-	}
+	e.puts(&f, boundarySlot(limit), text)
 	if !awsManaged(limit.ARN) {
 		e.do(&f, newVersion(limit.ARN, text))
 		e.then(&f)
@@ -61,7 +54,7 @@ func (e *Evidence) changeBoundary(text string) Fix {
 	f.Target = e.target()
 	f.Title = phrase.Say("Replace the permissions boundary, which AWS manages, by one of your own that allows it")
 	e.do(&f,
-		Call{"iam", "CreatePolicy", &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(compact(text))}},
+		createPolicy(name, text),
 		bound(holder, owner, arn))
 	e.then(&f)
 	return f

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 )
 
@@ -111,8 +112,10 @@ func (c Call) Words() []string {
 		words = append(words, "--"+dashed(m.name))
 		switch v := m.value.(type) {
 		case bool: // false is zero, and not here
-		case []string:
-			words = append(words, v...)
+		case []kmstypes.GrantOperation:
+			for _, o := range v {
+				words = append(words, string(o))
+			}
 		case string:
 			words = append(words, compact(v))
 		default:

@@ -56,4 +56,6 @@ const (
 type finding struct {
 	cause Cause
 	fixes []Fix
+	// instead are other ways to repair it, the better first.
+	instead [][]Fix
 }

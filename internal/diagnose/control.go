@@ -40,8 +40,8 @@ func (e *Evidence) controlled(same []trial) finding {
 		Kind: ControlPolicyFix, Document: text, Target: arn,
 		Title: phrase.Say("Take what EC2 asks out of the Deny statement of %s", d.Name),
 		Note:  phrase.Say("It bears on every account that the policy is attached to. The management account, or who administers policies for it, has to apply it."),
-		apply: func(e *Evidence) { e.replaceControl(arn, text) },
 	}
+	e.puts(&f, controlSlot(d.Name, arn), text)
 	e.do(&f, Call{"organizations", "UpdatePolicy", &organizations.UpdatePolicyInput{PolicyId: aws.String(lastPart(arn)), Content: aws.String(compact(text))}})
 	e.then(&f)
 	return finding{cause: c, fixes: []Fix{f}}

@@ -26,9 +26,10 @@ func (e *Evidence) identityMissing(same []trial) finding {
 	}
 	if e.Caller.Principal.ServiceLinked {
 		c.Note = phrase.Say("A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").")
-		return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
+		return finding{cause: c, fixes: e.nameInKeyPolicy(same), instead: [][]Fix{e.grants(same)}}
 	}
-	return finding{cause: c, fixes: []Fix{e.allowIdentity(same)}}
+	ways := e.identityWays(same, c.Statement)
+	return finding{cause: c, fixes: ways[0], instead: ways[1:]}
 }
 
 // nearMiss is the Allow statement that fits but for one element of a kind, nil if
@@ -55,23 +56,23 @@ func (e *Evidence) allowIdentity(same []trial) Fix {
 	text := newDocument(e.allowing(same, nil)...)
 	name := e.policyName()
 	f := Fix{Kind: IAMPolicyFix, Document: text, Title: phrase.Say("Attach this policy to %s", e.who()), Target: e.target()}
-	f.Note = phrase.Say("The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name.")
+	f.Note = e.grantNote()
+	f.TradeOff = phrase.Say("Nobody else gets anything; it goes with the user or role, and others need the same again.")
 	holder, owner := e.Caller.owner()
 	e.do(&f, putInline(holder, owner, name, text))
 	e.then(&f)
-	if strings.HasPrefix(owner, "AWSReservedSSO_") {
+	if strings.HasPrefix(owner, identityCenter) {
+		f.TradeOff = phrase.Say("Everybody to whom the permission set is assigned gets it, and it lasts: Identity Center writes the role's policies anew.")
 		f.Note = phrase.Say("The role is IAM Identity Center's and cannot be changed here: add the statement to its permission set.")
 		f.Calls, f.Commands = []Call{}, []string{e.again()}
 	}
-	f.apply = func(e *Evidence) {
-		d, err := parsed("inline policy "+name+" of "+holder+" "+owner, "", text)
-		if err != nil {
-			return
-		}
-		e.Caller.Identity = append(e.Caller.Identity, Held{Document: d, Inline: true, Holder: holder, HolderName: owner, Policy: name})
-		e.forget(access.IdentityLayer, "")
-	}
+	e.puts(&f, addedSlot(inlineOf(holder, owner, name)), text)
 	return f
+}
+
+// grantNote explains the condition.
+func (e *Evidence) grantNote() phrase.Text {
+	return phrase.Say("The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name.")
 }
 
 // allowing are the statements that allow what failed. A key policy's have a
@@ -162,7 +163,7 @@ func statementOf(r *access.Reason) *Statement {
 	}
 	s := &Statement{Document: r.Document, ARN: r.ARN, Index: r.Statement, Sid: r.Sid, Line: r.Position.Line, Effect: string(r.Effect)}
 	if r.Failed != nil {
-		s.Failed = mismatchWords(r.Failed)
+		s.Failed, s.mismatch = mismatchWords(r.Failed), r.Failed
 	}
 	return s
 }
@@ -186,4 +187,12 @@ func (e *Evidence) forget(l access.Layer, key string) {
 	e.Unread = slices.DeleteFunc(slices.Clone(e.Unread), func(u Unread) bool {
 		return u.layer == l && (key == "" || u.key == key)
 	})
+}
+
+// inlineOf is an inline policy of a user, group or role.
+func inlineOf(holder, owner, name string) Held {
+	return Held{
+		Document: access.Document{Name: "inline policy " + name + " of " + holder + " " + owner},
+		Inline:   true, Holder: holder, HolderName: owner, Policy: name,
+	}
 }

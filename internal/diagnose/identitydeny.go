@@ -2,9 +2,11 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/phrase"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // identityDenied: a Deny statement of one of the caller's own policies. The fix
@@ -16,28 +18,35 @@ func (e *Evidence) identityDenied(same []trial) finding {
 	c.Sentence = phrase.Say("%s denies %s to %s.", sentenceStart(c.Statement), t.request.Action, e.who())
 	for i := range e.Caller.Identity {
 		if h := &e.Caller.Identity[i]; h.Name == by.Document && h.ARN == by.ARN {
-			f := finding{cause: c, fixes: e.narrowHeld(h, by.Statement, t)}
-			if len(f.fixes) == 0 {
-				f.cause.Note = phrase.Say("The statement denies this very request: whoever wrote it has to decide whether it may go.")
+			ways := e.narrowHeld(h, by.Statement, t)
+			if len(ways) == 0 {
+				c.Note = phrase.Say("The statement denies this very request: whoever wrote it has to decide whether it may go.")
+				return finding{cause: c}
 			}
-			return f
+			return finding{cause: c, fixes: ways[0], instead: ways[1:]}
 		}
 	}
 	return finding{cause: c}
 }
 
-// narrowHeld edits the statement where the policy is the account's own, and
-// detaches one that AWS manages.
-func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
+// narrowHeld edits the statement where the policy is the account's own. One that
+// AWS manages cannot be edited: it is replaced by a copy, or detached where the
+// start needs more than the statement's exemption.
+func (e *Evidence) narrowHeld(h *Held, index int, t *trial) [][]Fix {
 	name, arn := h.Name, h.ARN
 	if awsManaged(arn) {
 		f := Fix{
 			Kind: CommandFix, Title: phrase.Say("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
-			apply: func(e *Evidence) { e.dropIdentity(name, arn) },
+			TradeOff: phrase.Say("All that the policy denies besides is not denied any more: ask who attached it, and why."),
+			effects:  []effect{once{phrase.Say("detaching %s", h.Policy), func(e *Evidence) { e.dropIdentity(name, arn) }}},
 		}
 		e.do(&f, detach(h.Holder, h.HolderName, arn))
 		e.then(&f)
-		return []Fix{f}
+		ways := [][]Fix{{f}}
+		if c, ok := e.replaceManaged(h, index, t); ok {
+			ways = slices.Insert(ways, 0, []Fix{c})
+		}
+		return ways
 	}
 	text, ok := exempt(h.text(), index, t)
 	if !ok {
@@ -46,17 +55,33 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) []Fix {
 	f := Fix{
 		Kind: PolicyEditFix, Document: text, Target: e.holderARN(h),
 		Title: phrase.Say("Take what EC2 asks in the caller's name out of the Deny statement of %s", name),
-		apply: func(e *Evidence) { e.replaceIdentity(name, arn, text) },
 	}
-	if h.Inline {
-		e.do(&f, putInline(h.Holder, h.HolderName, h.Policy, text))
-	} else {
-		f.Target = arn
-		e.do(&f, newVersion(arn, text))
-		f.Note = phrase.Say("A managed policy keeps five versions: delete one first if it has as many.")
-	}
+	e.puts(&f, heldSlot(h), text)
+	e.putHeld(&f, h, text)
 	e.then(&f)
-	return []Fix{f}
+	return [][]Fix{{f}}
+}
+
+// replaceManaged puts a copy of the account's own, with the exemption, in the place
+// of a policy that AWS manages. It reports false where the start would still be
+// denied.
+func (e *Evidence) replaceManaged(h *Held, index int, t *trial) (Fix, bool) {
+	text, ok := exempt(h.text(), index, t)
+	if !ok {
+		return Fix{}, false
+	}
+	name := h.Policy + "-with-grants"
+	arn := fmt.Sprintf("arn:%s:iam::%s:policy/%s", e.Site.Partition, e.Site.Account, name)
+	f := Fix{
+		Kind: PolicyEditFix, Document: text, Target: e.holderARN(h),
+		Title:    phrase.Say("Replace %s, which AWS manages, by a copy that leaves out what EC2 asks in the caller's name", h.Policy),
+		TradeOff: phrase.Say("All else stays denied, but the copy does not follow AWS's changes of the policy."),
+	}
+	e.puts(&f, heldSlot(h), text)
+	e.do(&f, createPolicy(name, text), attach(h.Holder, h.HolderName, arn), detach(h.Holder, h.HolderName, h.ARN))
+	e.then(&f)
+	after := e.clone()
+	return f, after.takes([]Fix{f}) && after.startable() != policy.No
 }
 
 // text is the text of the document that is held.
@@ -86,7 +111,7 @@ func awsManaged(arn string) bool { return accountOf(arn) == "aws" }
 // holderARN is the user, group or role that holds a policy.
 func (e *Evidence) holderARN(h *Held) string {
 	if h.Holder == "group" {
-		return fmt.Sprintf("arn:%s:iam::%s:group/%s", e.Site.Partition, e.Site.Account, h.HolderName)
+		return e.groupARN(h.HolderName)
 	}
 	return e.target()
 }
@@ -99,18 +124,6 @@ func (e *Evidence) dropIdentity(name, arn string) {
 		}
 	}
 	e.Caller.Identity = kept
-}
-
-func (e *Evidence) replaceIdentity(name, arn, text string) {
-	d, err := parsed(name, arn, text)
-	if err != nil {
-		return
-	}
-	for i := range e.Caller.Identity {
-		if h := &e.Caller.Identity[i]; h.Name == name && h.ARN == arn {
-			h.Document = d
-		}
-	}
 }
 
 // sentenceStart names a statement at the start of a sentence.

@@ -66,7 +66,7 @@ func (e *Evidence) misspelt(c *Cause, t *trial) bool {
 					continue
 				}
 				c.Kind = ActionMisspelt
-				c.Statement = &Statement{Document: h.Name, ARN: h.ARN, Index: j, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Action " + written)}
+				c.Statement = &Statement{Document: h.Name, ARN: h.ARN, Index: j, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Action " + written), misspelt: written}
 				c.Sentence = phrase.Say("The %s allows %s, which KMS does not have: it was to be %s.", c.Statement.place(), written, t.request.Action)
 				return true
 			}

@@ -59,15 +59,23 @@ func (r *Report) end(o Outcome, summary phrase.Text) *Report {
 
 // conclude adds a cause: the first is the cause, the others are behind it.
 func (r *Report) conclude(f finding) {
+	cause := 0
+	if r.Cause != nil {
+		cause = len(r.Further) + 1
+	}
 	if r.Cause == nil {
 		r.Cause = &f.cause
 		r.end(CauseFound, f.cause.Sentence)
 	} else {
 		r.Further = append(r.Further, f.cause)
 	}
-	for _, fix := range f.fixes {
-		fix.Calls = filled(fix.Calls)
-		r.Fixes = append(r.Fixes, fix)
+	for i, way := range append([][]Fix{f.fixes}, f.instead...) {
+		for _, fix := range way {
+			fix.Cause, fix.Rank, fix.Alternative = cause, i+1, i > 0
+			fix.Calls, fix.Commands = filled(fix.Calls), filled(fix.Commands)
+			fix.Diff = fix.diff()
+			r.Fixes = append(r.Fixes, fix)
+		}
 	}
 }
 
@@ -98,18 +106,19 @@ func (r *Report) judgeStart(e *Evidence) {
 	}
 	switch {
 	case r.Cause != nil:
-		r.Proof = prove(e, work, first, r.Cause, r.Fixes)
+		r.Proof = prove(e, work, first, r.Cause, r.chosen())
+		r.weigh(e)
 	case r.Outcome == "":
 		r.allAllowed(e)
 	}
 }
 
-// repair applies the fixes that are no alternatives; false if there are none.
+// repair applies the fixes; false if they do nothing.
 func (e *Evidence) repair(fixes []Fix) bool {
 	repaired := false
 	for _, f := range fixes {
-		if !f.Alternative && f.apply != nil {
-			f.apply(e)
+		for _, x := range f.effects {
+			x.in(e)
 			repaired = true
 		}
 	}
@@ -289,7 +298,7 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.conclude(f)
 		work := e.clone()
 		if work.repair(f.fixes) {
-			r.Proof = prove(e, work, e.try(), r.Cause, r.Fixes)
+			r.Proof = prove(e, work, e.try(), r.Cause, r.chosen())
 		}
 	case e.Denied != nil && !worded:
 		r.refusedOtherwise(e)

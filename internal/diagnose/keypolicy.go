@@ -25,7 +25,19 @@ func (e *Evidence) keyPolicyMissing(same []trial) finding {
 	} else {
 		e.stale(&c, t)
 	}
-	return finding{cause: c, fixes: append(e.delegate(same), e.alternatives(same)...)}
+	ways := e.keyPolicyWays(same)
+	return finding{cause: c, fixes: ways[0], instead: ways[1:]}
+}
+
+// keyPolicyWays are the ways to let the caller in where the key policy does not:
+// to name the caller, which is the least; to let the account's IAM policies decide,
+// as the default key policy does, which is more than the start needs; a grant.
+func (e *Evidence) keyPolicyWays(same []trial) [][]Fix {
+	ways := [][]Fix{e.nameInKeyPolicy(same)}
+	if fixes := e.delegate(same); len(fixes) > 0 {
+		ways = append(ways, fixes)
+	}
+	return append(ways, e.grants(same))
 }
 
 // keyPolicyUnread is the same, told by the event alone: the policy itself could
@@ -37,8 +49,7 @@ func (e *Evidence) keyPolicyUnread(same []trial) finding {
 	return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
 }
 
-// delegate adds the article's root statement to each key's policy. A key of
-// another account has to name the caller's.
+// delegate adds the article's root statement to each key's policy of this account.
 func (e *Evidence) delegate(same []trial) []Fix {
 	root := statement{
 		Sid: rootSid, Effect: "Allow",
@@ -54,7 +65,10 @@ func (e *Evidence) delegate(same []trial) []Fix {
 		fixes = append(fixes, e.addToKeyPolicy(arn, phrase.Say("Let the account's IAM policies decide about the key, as the default key policy does"), root))
 	}
 	if len(fixes) == 0 {
-		return e.nameInKeyPolicy(same)
+		return nil
+	}
+	for i := range fixes {
+		fixes[i].TradeOff = phrase.Say("AWS's default, and whoever administers IAM can always reach the key; but every policy of the account that allows KMS actions bears on the key from then on.")
 	}
 	last := &fixes[len(fixes)-1]
 	last.Commands = append(last.Commands, e.again())
@@ -78,18 +92,6 @@ func (e *Evidence) freeSid(arn string) string {
 	return sid
 }
 
-// alternatives name the caller in the key policy instead.
-func (e *Evidence) alternatives(same []trial) []Fix {
-	if accountOf(same[0].request.Resource) != e.Site.Account {
-		return nil
-	}
-	fixes := e.nameInKeyPolicy(same)
-	for i := range fixes {
-		fixes[i].Alternative = true
-	}
-	return fixes
-}
-
 // nameInKeyPolicy adds the caller to each key's policy, for what failed.
 func (e *Evidence) nameInKeyPolicy(same []trial) []Fix {
 	var fixes []Fix
@@ -102,6 +104,7 @@ func (e *Evidence) nameInKeyPolicy(same []trial) []Fix {
 		}
 		principal := map[string]string{"AWS": e.target()}
 		f := e.addToKeyPolicy(arn, phrase.Say("Name %s in the key policy", e.who()), e.allowing(ofKey, principal)...)
+		f.TradeOff = phrase.Say("Who administers the key decides and sees who uses it; it does not show among the caller's own policies.")
 		fixes = append(fixes, f)
 	}
 	if n := len(fixes); n > 0 {
@@ -128,13 +131,7 @@ func (e *Evidence) addToKeyPolicy(arn string, title phrase.Text, more ...stateme
 		return f
 	}
 	e.do(&f, putKeyPolicy(arn, whole))
-	f.apply = func(e *Evidence) {
-		if k := e.key(arn); k != nil && k.Policy != nil {
-			if text, err := withStatements(k.Policy.Policy.Text(), more...); err == nil {
-				e.setKeyPolicy(arn, text)
-			}
-		}
-	}
+	e.puts(&f, keyPolicySlot(arn), whole)
 	return f
 }
 
@@ -170,9 +167,9 @@ func (e *Evidence) keyPolicyDenied(same []trial) finding {
 		}
 		f := Fix{
 			Kind: PolicyEditFix, Title: phrase.Say("Take what EC2 asks out of the key policy's Deny statement"), Target: arn, Document: text,
-			apply: func(e *Evidence) { e.setKeyPolicy(arn, text) },
-			Note:  phrase.Say("Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."),
+			Note: phrase.Say("Somebody whom the key policy allows kms:PutKeyPolicy has to apply it."),
 		}
+		e.puts(&f, keyPolicySlot(arn), text)
 		e.do(&f, putKeyPolicy(arn, text))
 		fixes = append(fixes, f)
 	}

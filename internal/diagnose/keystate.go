@@ -65,14 +65,17 @@ func (e *Evidence) keyState(t *trial) finding {
 }
 
 func (e *Evidence) enableKey(arn string) Fix {
-	f := Fix{Kind: CommandFix, Title: phrase.Say("Enable the key"), Target: arn, apply: setState(arn)}
+	f := Fix{Kind: CommandFix, Title: phrase.Say("Enable the key"), Target: arn, effects: []effect{setState(arn, kmstypes.KeyStateEnabled)}}
 	e.do(&f, enable(arn))
 	e.then(&f)
 	return f
 }
 
 func (e *Evidence) keepKey(arn string) Fix {
-	f := Fix{Kind: CommandFix, Title: phrase.Say("Cancel the deletion of the key and enable it"), Target: arn, apply: setState(arn)}
+	f := Fix{
+		Kind: CommandFix, Title: phrase.Say("Cancel the deletion of the key and enable it"), Target: arn,
+		effects: []effect{setState(arn, kmstypes.KeyStateDisabled), setState(arn, kmstypes.KeyStateEnabled)},
+	}
 	e.do(&f, Call{"kms", "CancelKeyDeletion", &kms.CancelKeyDeletionInput{KeyId: &arn}}, enable(arn))
 	e.then(&f)
 	return f
@@ -87,16 +90,24 @@ func (e *Evidence) importMaterial(arn string) Fix {
 				"--encrypted-key-material", "fileb://material.bin", "--expiration-model", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
 			e.again(),
 		},
-		apply: setState(arn),
-		Note:  phrase.Say("Between the two, wrap the material with the public key that the first command returns."),
+		effects: []effect{setState(arn, kmstypes.KeyStateEnabled)},
+		Note:    phrase.Say("Between the two, wrap the material with the public key that the first command returns."),
 	}
 }
 
-// setState is what these fixes do to the evidence.
-func setState(arn string) func(*Evidence) {
-	return func(e *Evidence) {
-		if k := e.key(arn); k != nil {
-			k.State, k.Deletion = string(kmstypes.KeyStateEnabled), nil
-		}
+// setState is what these fixes do to the evidence. A key that is pending deletion
+// cannot be enabled before that is cancelled, which leaves it disabled (KMS guide,
+// "Key states of AWS KMS keys").
+func setState(arn string, state kmstypes.KeyState) effect {
+	what := phrase.Say("enabling the key")
+	if state == kmstypes.KeyStateDisabled {
+		what = phrase.Say("cancelling the deletion of the key")
 	}
+	return once{what, func(e *Evidence) {
+		k := e.key(arn)
+		if k == nil || state == kmstypes.KeyStateEnabled && k.State == string(kmstypes.KeyStatePendingDeletion) {
+			return
+		}
+		k.State, k.Deletion = string(state), nil
+	}}
 }

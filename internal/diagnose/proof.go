@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"slices"
+
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
 	"github.com/keyturn/keyturn/internal/phrase"
@@ -10,14 +12,10 @@ import (
 // prove decides every request again with the fixes in place, and those that the
 // fixes must not open.
 func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *Proof {
-	repaired := false
-	for _, f := range fixes {
-		repaired = repaired || f.apply != nil
-	}
-	if !repaired {
+	if !slices.ContainsFunc(fixes, func(f Fix) bool { return len(f.effects) > 0 }) {
 		return nil
 	}
-	p := &Proof{Sufficient: true, NothingElse: true, Steps: []Check{}, Others: []Check{}, Opened: []Opening{}}
+	p := &Proof{Sufficient: true, NothingElse: true, Surplus: []phrase.Text{}, Steps: []Check{}, Others: []Check{}, Opened: []Opening{}}
 	trials := after.try()
 	for i := range trials {
 		t := &trials[i]
@@ -27,22 +25,26 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 			What: stepWords(t), Before: first[i].outcome(), After: t.outcome(),
 		})
 	}
+	open := after.clone()
+	open.Unread = before.Unread
+	p.Minimal, p.Surplus = minimality(before, open, fixes, open.need())
 	if before.Caller == nil {
 		return p
 	}
 	// A policy added is enough for the start, whatever an unread one says. What
 	// that one allows besides stays open.
-	open := after.clone()
-	open.Unread = before.Unread
 	list, direct := opened(before, open)
 	p.Opened = append(p.Opened, list...)
-	p.NothingElse = direct == policy.No
+	// Nobody but its service has a session of a service-linked role (IAM guide,
+	// "Service-linked roles"): it makes no request directly.
+	ofService := before.Caller.Principal.ServiceLinked
+	p.NothingElse = direct == policy.No || ofService
 	for _, key := range cause.Keys {
 		for _, o := range others {
 			was, is := before.direct(o.action, key), open.direct(o.action, key)
 			// What stays open stays so for the same reason: the sets tell that it
 			// is not opened.
-			p.NothingElse = p.NothingElse && (is != access.Allowed || was == access.Allowed)
+			p.NothingElse = p.NothingElse && (is != access.Allowed || was == access.Allowed || ofService)
 			p.Others = append(p.Others, Check{
 				Action: o.action, Principal: before.Caller.ARN, Key: key, What: o.what,
 				Before: string(was), After: string(is),

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/internal/phrase"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // Version is the version of the report's JSON form (docs/diagnose-json.md). It
@@ -109,6 +110,10 @@ type Statement struct {
 	// Failed is the element that kept the statement from applying, empty where
 	// it applied.
 	Failed phrase.Text `json:"failed,omitzero"`
+
+	// mismatch is the same as data; misspelt is the action that there is not.
+	mismatch *policy.Mismatch
+	misspelt string
 }
 
 // Fix is one change that repairs a cause.
@@ -126,12 +131,27 @@ type Fix struct {
 	Commands []string `json:"commands"`
 	// Target is the ARN of what is changed.
 	Target string `json:"target"`
-	// Alternative: it may be applied instead of the fix before it.
+	// Cause is the cause that it repairs: 0 is Report.Cause, 1 the first of
+	// Report.Further.
+	Cause int `json:"cause"`
+	// Rank orders the ways to repair a cause: 1 is the one to take, those of 2
+	// together are the next best, to be taken instead.
+	Rank int `json:"rank"`
+	// Alternative: its rank is not the first.
 	Alternative bool `json:"alternative,omitempty"`
+	// TradeOff is what speaks for this way and against it, in one line.
+	TradeOff phrase.Text `json:"tradeOff,omitzero"`
+	// Diff is what changes in a document that is there already, as a unified diff;
+	// empty where there is none.
+	Diff string `json:"diff,omitempty"`
+	// Verdict is what is proved of an alternative in the place of the fix that is
+	// to be taken; nil for that.
+	Verdict *Verdict `json:"verdict,omitempty"`
 	// Note says what to consider.
 	Note phrase.Text `json:"note,omitzero"`
 
-	apply func(*Evidence)
+	// effects are what the fix does to the evidence.
+	effects []effect
 }
 
 // FixKind is the kind of a fix.
@@ -148,6 +168,15 @@ const (
 	CommandFix       FixKind = "command"
 )
 
+// Verdict is a proof in short.
+type Verdict struct {
+	// Sufficient, NothingElse, Minimal and Surplus are as in Proof.
+	Sufficient  bool          `json:"sufficient"`
+	NothingElse bool          `json:"nothingElse"`
+	Minimal     Minimality    `json:"minimal"`
+	Surplus     []phrase.Text `json:"surplus"`
+}
+
 // Proof is the evaluation of every request with the fixes in place.
 type Proof struct {
 	// Sufficient: every request of the start is allowed.
@@ -155,8 +184,13 @@ type Proof struct {
 	// NothingElse: of all requests that the caller can make directly, without a
 	// service, none is allowed that was not allowed without the fix. It is proved
 	// by comparing all requests at once, and Others are examples.
-	NothingElse bool    `json:"nothingElse"`
-	Steps       []Check `json:"steps"`
+	NothingElse bool `json:"nothingElse"`
+	// Minimal: nothing of the fixes can be dropped, and they let through nothing
+	// but what a start asks. Surplus says what is too much, or what keeps it from
+	// being known.
+	Minimal Minimality    `json:"minimal"`
+	Surplus []phrase.Text `json:"surplus"`
+	Steps   []Check       `json:"steps"`
 	// Opened are all the requests that are newly allowed; empty where a policy
 	// that could not be read keeps that from being known.
 	Opened []Opening `json:"opened"`

@@ -59,19 +59,7 @@ func (e *Evidence) newSession(text string) Fix {
 		},
 		Note: phrase.Say("Start the instance with the new session's credentials. Where a broker or a tool makes the sessions, change the policy there."),
 	}
-	f.apply = func(e *Evidence) {
-		d, err := parsed("session policy of "+p.Name, "", text)
-		if err != nil {
-			return
-		}
-		e.Caller.HasSession = true
-		if len(e.Caller.Session) == 0 {
-			e.Caller.Session = []access.Document{d}
-		} else {
-			e.Caller.Session[0] = d
-		}
-		e.forget(access.SessionLayer, "")
-	}
+	e.puts(&f, sessionSlot(p.Name), text)
 	return f
 }
 

@@ -263,39 +263,6 @@ func (p *page) writeReason(c *Cause) {
 	}
 }
 
-func (r *Report) writeFixes(p *page) {
-	if len(r.Fixes) == 0 {
-		return
-	}
-	p.section(phrase.Say("FIX"))
-	for i := range r.Fixes {
-		f := &r.Fixes[i]
-		if i > 0 {
-			p.line("")
-		}
-		title := phrase.Say("%s:", f.Title)
-		if f.Alternative {
-			title = phrase.Say("Or instead: %s:", f.Title)
-		}
-		p.colored(bold, "  ", title)
-		p.item(phrase.Say("Target"), f.Target)
-		if f.Document != "" {
-			p.line("")
-			for l := range strings.SplitSeq(f.Document, "\n") {
-				p.line("    " + p.paint(green, l))
-			}
-		}
-		p.line("")
-		for _, c := range f.Commands {
-			p.command(c)
-		}
-		if !f.Note.IsZero() {
-			p.line("")
-			p.prose("    ", f.Note)
-		}
-	}
-}
-
 func (r *Report) writeProof(p *page) {
 	if r.Proof == nil {
 		return
@@ -312,6 +279,7 @@ func (r *Report) writeProof(p *page) {
 	for _, c := range r.Proof.Steps {
 		p.check(c)
 	}
+	r.writeMinimal(p)
 	if len(r.Proof.Others) == 0 {
 		return
 	}

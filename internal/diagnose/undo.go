@@ -59,11 +59,11 @@ func (c Call) before(ctx context.Context, with Configs) (Before, error) {
 		}
 		return beforeInline("group", *in.GroupName, *in.PolicyName, was.PolicyDocument)
 	case *iam.DetachUserPolicyInput:
-		return Before{undo: always(Call{"iam", "AttachUserPolicy", &iam.AttachUserPolicyInput{UserName: in.UserName, PolicyArn: in.PolicyArn}})}, nil
+		return Before{undo: always(attach("user", *in.UserName, *in.PolicyArn))}, nil
 	case *iam.DetachRolePolicyInput:
-		return Before{undo: always(Call{"iam", "AttachRolePolicy", &iam.AttachRolePolicyInput{RoleName: in.RoleName, PolicyArn: in.PolicyArn}})}, nil
+		return Before{undo: always(attach("role", *in.RoleName, *in.PolicyArn))}, nil
 	case *iam.DetachGroupPolicyInput:
-		return Before{undo: always(Call{"iam", "AttachGroupPolicy", &iam.AttachGroupPolicyInput{GroupName: in.GroupName, PolicyArn: in.PolicyArn}})}, nil
+		return Before{undo: always(attach("group", *in.GroupName, *in.PolicyArn))}, nil
 	case *iam.CreatePolicyInput:
 		return Before{undo: func(out any) []Call {
 			return []Call{{"iam", "DeletePolicy", &iam.DeletePolicyInput{PolicyArn: out.(*iam.CreatePolicyOutput).Policy.Arn}}}
@@ -101,6 +101,14 @@ func (c Call) before(ctx context.Context, with Configs) (Before, error) {
 		}
 		text := was.Policy.Content
 		return Before{Document: aws.ToString(text), undo: always(Call{"organizations", "UpdatePolicy", &organizations.UpdatePolicyInput{PolicyId: in.PolicyId, Content: text}})}, nil
+	case *iam.AttachUserPolicyInput:
+		return Before{undo: always(detach("user", *in.UserName, *in.PolicyArn))}, nil
+	case *iam.AttachRolePolicyInput:
+		return Before{undo: always(detach("role", *in.RoleName, *in.PolicyArn))}, nil
+	case *iam.AttachGroupPolicyInput:
+		return Before{undo: always(detach("group", *in.GroupName, *in.PolicyArn))}, nil
+	case *kms.CreateGrantInput:
+		return Before{undo: func(out any) []Call { return revoke(in, out) }}, nil
 	case *kms.EnableKeyInput:
 		return Before{undo: always(Call{"kms", "DisableKey", &kms.DisableKeyInput{KeyId: in.KeyId}})}, nil
 	case *kms.CancelKeyDeletionInput:

@@ -5,7 +5,13 @@ import "maps"
 // catalogue has the texts of each language by their English form. English needs
 // no entry.
 var catalogue = map[Language]map[string]string{
-	Spanish: merged(spanishCommon, spanishEvidence, spanishDoctor, spanishCommand),
+	Spanish: merged(
+		spanishCommon,
+		spanishDoctor,
+		spanishCommand,
+		spanishEvidence,
+		spanishFix,
+	),
 }
 
 // merged is all of the maps in one: each area of Keyturn keeps its texts in a

@@ -142,6 +142,8 @@ type Options struct {
 	Cardinality func(key string) Cardinality
 	// Resource is the ARN that all requests are about; empty means any.
 	Resource string
+	// Except leaves out the requests of a set.
+	Except Set
 	// Known leaves out requests that the Service Authorization Reference does not
 	// know: of actions that do not exist, on resources that the action is not
 	// checked on, with condition keys that the action does not have. Regions are
@@ -183,6 +185,9 @@ func (s Set) Find(o Options) Answer {
 	}
 	if o.Resource != "" {
 		s = s.OnResource(o.Resource)
+	}
+	if o.Except.build != nil {
+		s = s.Minus(o.Except)
 	}
 	c := &compiler{}
 	q := &question{compiler: c, formula: s.formula(c), caller: s.caller, options: o}
