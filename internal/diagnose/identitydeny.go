@@ -38,7 +38,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) [][]Fix {
 		f := Fix{
 			Kind: CommandFix, Title: phrase.Say("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
 			TradeOff: phrase.Say("All that the policy denies besides is not denied any more: ask who attached it, and why."),
-			effects:  []effect{once{phrase.Say("detaching %s", h.Policy), func(e *Evidence) { e.dropIdentity(name, arn) }}},
+			effects:  []effect{whole{phrase.Say("detaching %s", h.Policy), func(e *Evidence) { e.dropIdentity(name, arn) }}},
 		}
 		e.do(&f, detach(h.Holder, h.HolderName, arn))
 		e.then(&f)

@@ -583,7 +583,7 @@ func TestOpenedIsExact(t *testing.T) {
 	d := must("wide", "", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:CreateGrant","kms:TagResource"],"Resource":"*"}]}`)
 	wide.Caller.Identity = append(wide.Caller.Identity, Held{Document: d})
 	cause := Cause{Keys: []string{testKey}}
-	p := prove(e, wide, first, &cause, []Fix{{effects: []effect{once{do: func(*Evidence) {}}}}})
+	p := prove(e, wide, first, &cause, []Fix{{effects: []effect{whole{do: func(*Evidence) {}}}}})
 	if p.NothingElse {
 		t.Error("CreateGrant without a condition passes for nothing else")
 	}

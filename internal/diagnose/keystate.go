@@ -103,7 +103,7 @@ func setState(arn string, state kmstypes.KeyState) effect {
 	if state == kmstypes.KeyStateDisabled {
 		what = phrase.Say("cancelling the deletion of the key")
 	}
-	return once{what, func(e *Evidence) {
+	return whole{what, func(e *Evidence) {
 		k := e.key(arn)
 		if k == nil || state == kmstypes.KeyStateEnabled && k.State == string(kmstypes.KeyStatePendingDeletion) {
 			return

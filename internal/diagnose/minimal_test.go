@@ -5,13 +5,10 @@ import (
 	"testing"
 )
 
-// minimality is what the fix of a row is to be: minimal, but where a policy that
-// cannot be edited goes as a whole, or where something could not be read.
+// minimality is what the fix of a row is to be: minimal, unless something could
+// not be read.
 func (r *causeRow) minimality() Minimality {
-	switch {
-	case strings.Contains(r.name, "that AWS manages"):
-		return NotMinimal
-	case len(r.evidence().Unread) > 0:
+	if len(r.evidence().Unread) > 0 {
 		return MinimalityOpen
 	}
 	return Minimal

@@ -57,14 +57,14 @@ func (f *Fix) changed() []*change {
 	return all
 }
 
-// once is an effect that cannot be divided.
-type once struct {
+// whole is an effect that cannot be divided.
+type whole struct {
 	what phrase.Text
 	do   func(*Evidence)
 }
 
-func (o once) in(e *Evidence) { o.do(e) }
-func (o once) less() []lesser { return []lesser{{without: o.what}} }
+func (o whole) in(e *Evidence) { o.do(e) }
+func (o whole) less() []lesser { return []lesser{{without: o.what}} }
 
 // heldSlot is an identity policy that the caller has.
 func heldSlot(h *Held) slot {
