@@ -203,7 +203,7 @@ func (p *play) diagnose(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.report.WriteText(p.indented(), diagnose.Style{Color: bool(p.ink)})
+	return p.report.WriteText(p.indented(), diagnose.Style{Color: bool(p.ink), Width: max(p.width-3, 0)})
 }
 
 // fix attaches what the doctor wrote, and nothing of the demo's own.

@@ -22,6 +22,7 @@ type diagnoseOptions struct {
 	trailOptions
 	principal, output string
 	permissions       bool
+	verbose           bool
 	group             string
 	lang              string
 }
@@ -84,6 +85,7 @@ Exit codes:
 	o.trailOptions.flags(f)
 	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step: what was asked, what it returned, what that means; and the whole proof")
 	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
 	return c
 }
@@ -132,7 +134,7 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if o.output == "json" {
 		err = report.WriteJSON(out)
 	} else {
-		err = report.WriteText(out, diagnose.Style{Color: colored(out), Language: lang})
+		err = report.WriteText(out, diagnose.Style{Color: colored(out), Language: lang, Width: columns(out), Verbose: o.verbose})
 	}
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)

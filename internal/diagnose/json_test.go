@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -48,6 +50,18 @@ func TestArticleText(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "article.txt", plain.Bytes())
+	if n := bytes.Count(plain.Bytes(), []byte("\n")); n > 40 {
+		t.Errorf("the article takes %d lines", n)
+	}
+	for name, style := range map[string]Style{
+		"article-verbose.txt": {Verbose: true}, "article.es.txt": {Language: phrase.Spanish}, "article-verbose.es.txt": {Language: phrase.Spanish, Verbose: true},
+	} {
+		var b bytes.Buffer
+		if err := r.WriteText(&b, style); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, b.Bytes())
+	}
 	if err := r.WriteText(&colored, Style{Color: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,7 @@ func (r *Report) judgeStart(e *Evidence) {
 			break
 		}
 		work.compare(&f.cause, t)
+		work.quote(&f.cause)
 		r.conclude(f)
 		if !work.repair(f.fixes) {
 			break

@@ -110,10 +110,19 @@ type Statement struct {
 	// Failed is the element that kept the statement from applying, empty where
 	// it applied.
 	Failed phrase.Text `json:"failed,omitzero"`
+	// FailedLine is the line in the document where that element stands, or the
+	// Effect of a statement that denied.
+	FailedLine int `json:"failedLine,omitempty"`
+	// Text is the statement as it stands in the document.
+	Text string `json:"text,omitempty"`
 
-	// mismatch is the same as data; misspelt is the action that there is not.
+	// mismatch is Failed as data; misspelt is the action that there is not.
 	mismatch *policy.Mismatch
 	misspelt string
+	// indent is the white space in front of the statement in its document, and
+	// mark one more than the offset in Text of what to mark, or 0.
+	indent string
+	mark   int
 }
 
 // Fix is one change that repairs a cause.

@@ -5,10 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/phrase"
 )
 
@@ -18,6 +16,10 @@ type Style struct {
 	Color bool
 	// Language is what it is in; empty is English.
 	Language phrase.Language
+	// Width is the terminal's, in columns; 0 where there is none.
+	Width int
+	// Verbose adds the walk through the evidence and the whole proof.
+	Verbose bool
 }
 
 // The colours, by what they mark (ECMA-48, "Select Graphic Rendition").
@@ -26,31 +28,49 @@ const (
 	red    = "1;31"
 	green  = "1;32"
 	yellow = "1;33"
+	cyan   = "36"
 	faint  = "2"
 )
 
-// width is the length that lines of prose keep to. Commands and ARNs stay whole:
-// they are there to be copied.
-const width = 96
+// Lines of prose are no longer than readers like, and no shorter than words
+// allow. Commands and ARNs stay whole: they are there to be copied.
+const (
+	widest     = 100
+	narrowest  = 40
+	unmeasured = 96 // where there is no terminal
+)
+
+// shownLines bounds how much of a statement the short form quotes.
+const shownLines = 9
 
 // page writes the text form.
 type page struct {
 	strings.Builder
 	style Style
+	width int
 }
 
-// WriteText writes the report for a person: what is wrong and how to repair it
-// first, then the evidence and the proof.
+// WriteText writes the report for a person: what is wrong, how to repair it and
+// what to type next, and with Style.Verbose how that was found out.
 func (r *Report) WriteText(w io.Writer, style Style) error {
-	p := &page{style: style}
-	r.writeOutcome(p)
-	r.writeEvidence(p)
-	r.writeCause(p)
-	r.writeFixes(p)
-	r.writeProof(p)
-	r.writeUnread(p)
+	p := &page{style: style, width: unmeasured}
+	if style.Width > 0 {
+		p.width = min(max(style.Width, narrowest), widest)
+	}
+	s := r.sheet(style.Language)
+	p.outcome(s)
+	if style.Verbose {
+		p.walk(s)
+	}
+	p.causes(s)
+	p.fixes(s)
+	if style.Verbose {
+		p.proof(s)
+	}
+	p.unread(s)
+	p.foot(s)
 	if _, err := io.WriteString(w, p.String()); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return phrase.NewError(phrase.Say("writing the report: %v", err), err)
 	}
 	return nil
 }
@@ -62,26 +82,23 @@ func (p *page) paint(color, s string) string {
 	return "\x1b[" + color + "m" + s + "\x1b[0m"
 }
 
-// in puts a text into the page's language.
-func (p *page) in(t phrase.Text) string { return t.In(p.style.Language) }
+func (p *page) say(t phrase.Text) string { return t.In(p.style.Language) }
 
-func (p *page) section(name phrase.Text) { p.line("\n" + p.paint(bold, p.in(name))) }
+func (p *page) section(name phrase.Text) { p.line("\n" + p.paint(bold, p.say(name))) }
 
 func (p *page) line(s string) { p.WriteString(s + "\n") }
 
-// say writes a text in a colour, as one line.
-func (p *page) say(color, indent string, t phrase.Text) { p.line(indent + p.paint(color, p.in(t))) }
+// prose writes words in lines of the page's width, each after indent.
+func (p *page) prose(color, indent, words string) { p.hanging(color, indent, indent, words) }
 
-// prose writes text in lines of width, each after indent.
-func (p *page) prose(indent string, text phrase.Text) { p.colored("", indent, text) }
-
-// colored is prose in a colour.
-func (p *page) colored(color, indent string, text phrase.Text) {
-	line := ""
-	for word := range strings.FieldsSeq(p.in(text)) {
-		if line != "" && utf8.RuneCountInString(indent+line+word)+1 > width {
-			p.line(indent + p.paint(color, line))
-			line = ""
+// hanging is prose whose first line has an indent of its own, as wide as the
+// other lines'.
+func (p *page) hanging(color, first, indent, words string) {
+	line, lead := "", first
+	for word := range strings.FieldsSeq(words) {
+		if line != "" && utf8.RuneCountInString(indent+line+word)+1 > p.width {
+			p.line(lead + p.paint(color, line))
+			line, lead = "", indent
 		}
 		if line != "" {
 			line += " "
@@ -89,20 +106,20 @@ func (p *page) colored(color, indent string, text phrase.Text) {
 		line += word
 	}
 	if line != "" {
-		p.line(indent + p.paint(color, line))
+		p.line(lead + p.paint(color, line))
 	}
 }
 
 // command writes a command line, broken before its options where it is long.
 func (p *page) command(c string) {
-	if len(c)+4 <= width {
-		p.line("    " + c)
+	if utf8.RuneCountInString(c)+4 <= p.width {
+		p.line("    " + p.paint(cyan, c))
 		return
 	}
 	line, quoted := "", false
 	for word := range strings.SplitSeq(c, " ") {
 		if !quoted && line != "" && strings.HasPrefix(word, "--") {
-			p.line("    " + line + " \\")
+			p.line("    " + p.paint(cyan, line+" \\"))
 			line = "    " + word
 		} else if line != "" {
 			line += " " + word
@@ -111,257 +128,255 @@ func (p *page) command(c string) {
 		}
 		quoted = quoted != (strings.Count(word, "'")%2 == 1)
 	}
-	p.line("    " + line)
+	p.line("    " + p.paint(cyan, line))
 }
 
-// item writes a labelled fact.
-func (p *page) item(label phrase.Text, value string) {
-	if value == "" {
-		return
+// facts writes labelled facts, their values below each other.
+func (p *page) facts(indent string, list []fact) {
+	column := 0
+	for _, f := range list {
+		column = max(column, utf8.RuneCountInString(f.Label))
 	}
-	first := fmt.Sprintf("    %-12s ", p.in(label))
-	if utf8.RuneCountInString(first+value) <= width || !strings.Contains(value, " ") {
-		p.line(first + value)
-		return
+	for _, f := range list {
+		label := f.Label + strings.Repeat(" ", column-utf8.RuneCountInString(f.Label))
+		p.hanging("", indent+p.paint(faint, label)+"  ", indent+strings.Repeat(" ", column+2), f.Value)
 	}
-	p.line(strings.TrimRight(first, " "))
-	p.prose("      ", phrase.Plain(value))
 }
 
-// step heads one piece of evidence with the call that gave it.
-func (p *page) step(number *int, title phrase.Text, source string) {
-	*number++
-	p.line(fmt.Sprintf("%2d. %s  %s", *number, p.in(title), p.paint(faint, "["+source+"]")))
-}
-
-func (r *Report) writeOutcome(p *page) {
-	color, word := yellow, phrase.Say("NO CONCLUSION")
-	switch r.Outcome {
+func (p *page) outcome(s *sheet) {
+	color := yellow
+	switch s.Outcome {
 	case CauseFound:
-		color, word = red, phrase.Say("CAUSE FOUND")
+		color = red
 	case NothingWrong:
-		color, word = green, phrase.Say("NOTHING WRONG")
+		color = green
 	}
-	p.say(color, "", word)
-	p.colored(bold, "", r.Summary)
+	p.line(p.paint(color, s.Word))
+	p.prose(bold, "", s.Summary)
+	p.facts("  ", s.Facts)
 }
 
-func (r *Report) writeEvidence(p *page) {
-	p.section(phrase.Say("EVIDENCE"))
-	n := 0
-	i := r.Instance
-	p.step(&n, phrase.Say("Instance %s is %s", i.ID, i.State), i.Source)
-	if i.StateReason.Code != "" {
-		p.item(phrase.Say("Code"), i.StateReason.Code)
-		p.item(phrase.Say("Message"), i.StateReason.Message)
-	}
-	p.item(phrase.Say("Transition"), i.TransitionReason)
-	for _, v := range r.Volumes {
-		title := phrase.Say("The %s is not encrypted", v.name())
-		if v.Encrypted {
-			title = phrase.Say("The %s is encrypted", v.name())
-		}
-		p.step(&n, title, v.Source)
-		p.item(phrase.Say("Key"), v.Key)
-	}
-	for _, k := range r.Keys {
-		r.writeKey(p, &n, &k)
-	}
-	if r.Start != nil {
-		p.step(&n, phrase.Say("%s was called at %s", r.Start.Name, stamp(r.Start.Time)), r.Start.Source)
-		p.item(phrase.Say("By"), r.Start.Principal)
-	}
-	if r.Denied != nil {
-		p.step(&n, phrase.Say("%s was refused at %s", r.Denied.Name, stamp(r.Denied.Time)), r.Denied.Source)
-		p.item(phrase.Say("Code"), r.Denied.ErrorCode)
-		p.item(phrase.Say("Message"), r.Denied.ErrorMessage)
-		p.item(phrase.Say("Invoked by"), r.Denied.InvokedBy)
-	}
-	if r.Stop != nil {
-		p.step(&n, phrase.Say("%s was called at %s", r.Stop.Name, stamp(r.Stop.Time)), r.Stop.Source)
-		p.item(phrase.Say("By"), r.Stop.Principal)
-	}
-	if c := r.Caller; c != nil {
-		p.step(&n, phrase.Say("The caller is known from %s", c.Told), c.Source)
-		p.item(phrase.Plain(c.Type), c.ARN)
-		p.item(phrase.Say("Role"), c.Role)
-		p.item(phrase.Say("Boundary"), c.Boundary)
-		for _, d := range c.Policies {
-			p.step(&n, phrase.Say("The caller has %s", documentWords(d.Name)), d.Source)
-		}
-	}
-	if o := r.Organization; o != nil {
-		p.step(&n, phrase.Say("The account is in the organization %s", o.ID), o.Source)
-		for _, place := range o.Places {
-			for _, d := range place.Policies {
-				p.step(&n, phrase.Say("On account %s bears %s", place.Account, d.Name), d.Source)
-			}
-		}
+// walk writes the steps.
+func (p *page) walk(s *sheet) {
+	p.section(phrase.Say("STEP BY STEP"))
+	for _, step := range s.Steps {
+		p.line(fmt.Sprintf("%2d. %s  %s", step.Number, p.paint(bold, step.Title), p.paint(faint, "["+step.Call+"]")))
+		p.facts("    ", step.Returned)
+		p.hanging("", "    → ", "      ", step.Means)
 	}
 }
 
-func (r *Report) writeKey(p *page, n *int, k *Key) {
-	title := phrase.Say("The key is %s", strings.ToLower(k.State))
-	switch {
-	case k.Missing:
-		title = phrase.Say("The key does not exist")
-	case k.State == "":
-		title = phrase.Say("The key's state could not be read")
-	}
-	p.step(n, title, k.Source)
-	p.item(phrase.Say("Key"), k.ARN)
-	p.item(phrase.Say("Manager"), k.Manager)
-	p.item(phrase.Say("Description"), k.Description)
-	p.item(phrase.Say("Aliases"), strings.Join(k.Aliases, ", "))
-	if k.PolicySource != "" {
-		p.item(phrase.Say("Key policy"), p.in(phrase.Say("was read"))+" "+p.paint(faint, "["+k.PolicySource+"]"))
-	}
-	if k.Deletion != nil {
-		p.item(phrase.Say("Deletion"), stamp(*k.Deletion))
+func (p *page) causes(s *sheet) {
+	for i, c := range s.Causes {
+		switch {
+		case i > 0:
+			p.line("")
+			p.line("  " + p.paint(bold, p.say(phrase.Say("And behind it:"))))
+		case p.style.Verbose || len(c.Facts) > 0 || c.Note != "":
+			p.section(phrase.Say("CAUSE"))
+		}
+		if i > 0 || p.style.Verbose {
+			p.prose(red, "  ", c.Sentence)
+		}
+		facts := c.Facts
+		if p.style.Verbose {
+			facts = append(filledFacts(fact{Label: p.say(phrase.Say("Layer")), Value: c.Layer}), facts...)
+			facts = append(facts, filledFacts(fact{Label: p.say(phrase.Say("Checked")), Value: c.Checked})...)
+		}
+		p.facts("  ", facts)
+		p.quote(c.Lines)
+		p.prose("", "  ", c.Note)
 	}
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+// filledFacts leaves out what has no value.
+func filledFacts(list ...fact) []fact {
+	return slices.DeleteFunc(list, func(f fact) bool { return f.Value == "" })
+}
 
-func (r *Report) writeCause(p *page) {
-	if r.Cause == nil {
+// quote writes a statement, what the cause is about marked.
+func (p *page) quote(lines []quotedLine) {
+	before, after := 0, 0
+	if !p.style.Verbose {
+		lines, before, after = around(lines, shownLines)
+	}
+	cut := func(n int) {
+		if n > 0 {
+			p.line("       " + p.paint(faint, "│ …"))
+		}
+	}
+	cut(before)
+	for _, l := range lines {
+		number := ""
+		if l.Number > 0 {
+			number = fmt.Sprint(l.Number)
+		}
+		if l.Marked {
+			p.line(fmt.Sprintf("  %s %s", p.paint(red, fmt.Sprintf("> %2s │", number)), p.paint(red, l.Text)))
+			continue
+		}
+		p.line(fmt.Sprintf("  %s %s", p.paint(faint, fmt.Sprintf("  %2s │", number)), l.Text))
+	}
+	cut(after)
+}
+
+func (p *page) fixes(s *sheet) {
+	if len(s.Fixes) == 0 {
 		return
 	}
-	p.section(phrase.Say("CAUSE"))
-	p.colored(red, "  ", r.Cause.Sentence)
-	p.writeReason(r.Cause)
-	for i := range r.Further {
-		p.line("")
-		p.line("  " + p.paint(bold, p.in(phrase.Say("And behind it:"))))
-		p.colored(red, "  ", r.Further[i].Sentence)
-		p.writeReason(&r.Further[i])
+	p.section(phrase.Say("FIX"))
+	for i, f := range s.Fixes {
+		if i > 0 {
+			p.line("")
+		}
+		p.prose(bold, "  ", p.say(phrase.Say("%s:", f.Title)))
+		if p.style.Verbose {
+			p.prose(faint, "  ", f.Target)
+		}
+		p.change(f.Lines)
+		for _, c := range f.Commands {
+			p.command(c)
+		}
+		p.prose("", "  ", f.Note)
+	}
+	p.ways(s)
+}
+
+// change writes what a fix adds and takes away.
+func (p *page) change(lines []changedLine) {
+	for _, l := range lines {
+		switch l.Sign {
+		case "+":
+			p.line("    " + p.paint(green, l.Text))
+		case "-":
+			p.line("    " + p.paint(red, l.Text))
+		default:
+			p.line("    " + p.paint(faint, l.Text))
+		}
 	}
 }
 
-// agreementWords say how the evaluation and the event agree.
-var agreementWords = map[Agreement]phrase.Text{
-	Agrees:         phrase.Say("the event names the same"),
-	Silent:         phrase.Say("the event names no policy; found by evaluating all of them"),
-	EvaluationOnly: phrase.Say("no event was found; found by evaluating the policies"),
-	EventOnly:      phrase.Say("by the words of the event; the policies alone leave it open"),
-	Differs:        phrase.Say("the event names another reason: something was changed since"),
+// ways lists the alternatives; verbosely with what speaks for each and against it.
+func (p *page) ways(s *sheet) {
+	if len(s.Ways) == 0 {
+		return
+	}
+	if !p.style.Verbose {
+		var titles []phrase.Text
+		for _, w := range s.Ways {
+			titles = append(titles, phrase.Say("%d. %s", w.Rank, w.Title))
+		}
+		p.prose("", "  ", p.say(phrase.Say("Or instead: %s", phrase.Join("; ", titles...))))
+		return
+	}
+	p.line("")
+	p.line("  " + p.paint(bold, p.say(phrase.Say("Or instead:"))))
+	for _, w := range s.Ways {
+		p.hanging("", "    "+fmt.Sprintf("%d. ", w.Rank), "       ", w.Title)
+		for _, target := range w.Targets {
+			p.prose(faint, "       ", target)
+		}
+		p.prose("", "       ", w.TradeOff)
+		p.prose("", "       ", w.Verdict)
+	}
 }
 
-// writeReason writes what stands behind a cause's sentence.
-func (p *page) writeReason(c *Cause) {
-	p.item(phrase.Say("Kind"), string(c.Kind))
-	p.item(phrase.Say("Layer"), p.in(layerWords(access.Layer(c.Layer))))
-	if s := c.Statement; s != nil {
-		p.item(phrase.Say("Statement"), p.in(s.place()))
-		p.item(phrase.Say("Policy"), s.ARN)
-		p.item(phrase.Say("Effect"), s.Effect)
-		p.item(phrase.Say("Failed"), p.in(s.Failed))
-	}
-	p.item(phrase.Say("Checked"), p.in(agreementWords[c.Agreement]))
-	if !c.Note.IsZero() {
-		p.prose("    ", c.Note)
-	}
-}
+// truthColors are the colours of verdicts.
+var truthColors = map[string]string{"yes": green, "no": red, "unknown": yellow, "allowed": green, "denied": "", "fails": red}
 
-func (r *Report) writeProof(p *page) {
-	if r.Proof == nil {
+// proof writes the whole proof.
+func (p *page) proof(s *sheet) {
+	if s.Proof == nil {
 		return
 	}
 	p.section(phrase.Say("PROOF"))
-	switch {
-	case r.Proof.Sufficient:
-		p.say(green, "  ", phrase.Say("With the fix every request of the start is allowed."))
-	case slices.ContainsFunc(r.Proof.Steps, func(c Check) bool { return plainly(c.After) == "denied" || plainly(c.After) == "fails" }):
-		p.say(red, "  ", phrase.Say("The fix alone is not enough."))
-	default:
-		p.say(yellow, "  ", phrase.Say("Whether the fix is enough turns on what could not be read."))
-	}
-	for _, c := range r.Proof.Steps {
-		p.check(c)
-	}
-	r.writeMinimal(p)
-	if len(r.Proof.Others) == 0 {
-		return
-	}
-	switch {
-	case r.Proof.NothingElse:
-		p.say(green, "  ", phrase.Say("The fix allows nothing else: of all requests that can be made directly, none is new."))
-	case slices.ContainsFunc(r.Proof.Others, func(c Check) bool { return plainly(c.After) == "allowed" && c.Before != c.After }):
-		p.say(yellow, "  ", phrase.Say("The fix allows more than the start needs."))
-	default:
-		p.say(yellow, "  ", phrase.Say("Whether it allows anything else turns on what could not be read."))
-	}
-	for _, c := range r.Proof.Others {
-		p.check(c)
-	}
-	r.writeOpened(p)
-}
-
-// writeOpened tells exactly what the fix lets through.
-func (r *Report) writeOpened(p *page) {
-	if len(r.Proof.Opened) == 0 {
-		return
-	}
-	p.say("", "  ", phrase.Say("All that is new:"))
-	for _, o := range r.Proof.Opened {
-		who := phrase.Say("to %s:", o.Who)
-		if o.Delegated {
-			who = phrase.Say("to %s, if their account's policies allow it:", o.Who)
+	for i, v := range s.Proof.Verdicts {
+		p.prose(truthColors[v.Truth], "  ", v.Sentence)
+		p.because("    ", v.Because)
+		if i == 0 {
+			p.checks(s.Proof.Steps)
 		}
-		p.prose("    ", who)
+	}
+	p.checks(s.Proof.Others)
+	if len(s.Proof.Opened) == 0 {
+		return
+	}
+	p.line("  " + p.say(phrase.Say("All that is new:")))
+	for _, o := range s.Proof.Opened {
+		p.prose("", "    ", o.Who)
 		for _, request := range o.Requests {
-			p.prose("      ", phrase.Plain(request))
-		}
-		if !o.Complete {
-			p.say("", "      ", phrase.Say("and more"))
+			p.hanging("", "    - ", "      ", request)
 		}
 	}
 }
 
-// check writes one request of the proof. What the outcomes are called is for
-// programs; a person wants to know whether it goes through.
-func (p *page) check(c Check) {
-	p.line(fmt.Sprintf("    %-8s → %-8s %s", p.in(plainWords(c.Before)), p.in(plainWords(c.After)), p.in(c.What)))
-}
-
-// plainly words an outcome.
-func plainly(outcome string) string {
-	switch access.Outcome(outcome) {
-	case access.Allowed:
-		return "allowed"
-	case access.ImplicitDeny, access.ExplicitDeny:
-		return "denied"
-	case access.Depends:
-		return "unknown"
+// because lists the reasons of a verdict.
+func (p *page) because(indent string, reasons []string) {
+	for _, r := range reasons {
+		p.hanging("", indent+"- ", indent+"  ", r)
 	}
-	return "fails"
 }
 
-// plainWords is plainly, as a text of the catalogue.
-func plainWords(outcome string) phrase.Text {
-	switch plainly(outcome) {
-	case "allowed":
-		return phrase.Say("allowed")
-	case "denied":
-		return phrase.Say("denied")
-	case "unknown":
-		return phrase.Say("unknown")
+// checks writes requests of the proof, below each other.
+func (p *page) checks(list []checkSheet) {
+	before, after := 0, 0
+	for _, c := range list {
+		before, after = max(before, utf8.RuneCountInString(c.Before)), max(after, utf8.RuneCountInString(c.After))
 	}
-	return phrase.Say("fails")
+	for _, c := range list {
+		p.line(fmt.Sprintf("    %-*s → %s  %s", before, c.Before, p.paint(truthColors[c.Truth], fmt.Sprintf("%-*s", after, c.After)), c.What))
+	}
 }
 
-func (r *Report) writeUnread(p *page) {
-	if len(r.Unread) == 0 {
+func (p *page) unread(s *sheet) {
+	if len(s.Unread) == 0 {
 		return
 	}
 	p.section(phrase.Say("COULD NOT READ"))
-	for _, u := range r.Unread {
-		p.prose("  ", phrase.Plain(u.What))
-		if u.Denied {
-			p.item(phrase.Say("Permission"), u.Call)
-		} else {
-			p.item(phrase.Say("Call"), u.Call)
+	for _, u := range s.Unread {
+		p.hanging("", "  - ", "    ", u.What+" ("+u.Call+")")
+		if p.style.Verbose || !u.Denied {
+			p.prose(faint, "    ", u.Why)
 		}
-		p.prose("    ", phrase.Plain(u.Why))
+	}
+}
+
+// foot ends the report: what the fix was proved to be, and what to type next.
+func (p *page) foot(s *sheet) {
+	proof, next := p.say(phrase.Say("PROOF")), p.say(phrase.Say("NEXT"))
+	column := max(utf8.RuneCountInString(proof), utf8.RuneCountInString(next))
+	margin := strings.Repeat(" ", column+2)
+	label := func(name string) string {
+		return p.paint(bold, name) + margin[utf8.RuneCountInString(name):]
+	}
+	p.line("")
+	if s.Proof != nil && !p.style.Verbose {
+		var words []string
+		for _, v := range s.Proof.Verdicts {
+			words = append(words, v.Claim+": "+p.paint(truthColors[v.Truth], v.Word))
+		}
+		p.line(label(proof) + strings.Join(words, " · "))
+		for _, v := range s.Proof.Verdicts {
+			if v.Truth != "yes" {
+				p.prose("", margin, v.Sentence)
+				p.because(margin, v.Because)
+			}
+		}
+	}
+	widest := 0
+	for _, n := range s.Next {
+		widest = max(widest, utf8.RuneCountInString(n.Command))
+	}
+	for i, n := range s.Next {
+		lead := margin
+		if i == 0 {
+			lead = label(next)
+		}
+		if len(margin)+widest+2+utf8.RuneCountInString(n.What) > p.width {
+			p.line(lead + p.paint(cyan, n.Command))
+			p.prose("", margin+"  ", n.What)
+			continue
+		}
+		p.line(lead + p.paint(cyan, fmt.Sprintf("%-*s", widest, n.Command)) + "  " + n.What)
 	}
 }

@@ -3,6 +3,8 @@ package diagnose
 import (
 	"strings"
 
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/phrase"
 	"github.com/keyturn/keyturn/policy"
@@ -33,6 +35,43 @@ func layerWords(l access.Layer) phrase.Text {
 		return phrase.Say("grant")
 	}
 	return phrase.Plain(string(l))
+}
+
+// stateWords is an instance's state as part of a sentence.
+func stateWords(state string) phrase.Text {
+	switch state {
+	case "pending":
+		return phrase.Say("pending")
+	case "running":
+		return phrase.Say("running")
+	case "stopping":
+		return phrase.Say("stopping")
+	case "stopped":
+		return phrase.Say("stopped")
+	case "shutting-down":
+		return phrase.Say("shutting down")
+	case "terminated":
+		return phrase.Say("terminated")
+	}
+	return phrase.Plain(state)
+}
+
+// keyStateWords is a key's state as part of a sentence (KMS guide, "Key states of
+// AWS KMS keys").
+func keyStateWords(state string) phrase.Text {
+	switch kmstypes.KeyState(state) {
+	case kmstypes.KeyStateEnabled:
+		return phrase.Say("enabled")
+	case kmstypes.KeyStateDisabled:
+		return phrase.Say("disabled")
+	case kmstypes.KeyStatePendingDeletion:
+		return phrase.Say("pending deletion")
+	case kmstypes.KeyStatePendingImport:
+		return phrase.Say("pending import")
+	case kmstypes.KeyStateUnavailable:
+		return phrase.Say("unavailable")
+	}
+	return phrase.Plain(state)
 }
 
 // documentWords is what a document is called. Gather names those that have no

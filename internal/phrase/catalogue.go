@@ -7,10 +7,11 @@ import "maps"
 var catalogue = map[Language]map[string]string{
 	Spanish: merged(
 		spanishCommon,
-		spanishDoctor,
 		spanishCommand,
+		spanishDoctor,
 		spanishEvidence,
 		spanishFix,
+		spanishReport,
 	),
 }
 

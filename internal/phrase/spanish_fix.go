@@ -3,10 +3,9 @@ package phrase
 // spanishFix are the texts about fixes: what they are, what speaks for each and
 // what is proved of it.
 var spanishFix = map[string]string{
-	"Or instead:": "O en su lugar:",
-	"%d. %s":      "%d. %s",
-	"keyturn fix %s --choice 2 -o cli prints the second, and so on.":                        "keyturn fix %s --choice 2 -o cli escribe la segunda, y así las demás.",
-	"It is not proved to be enough.":                                                        "No está probado que baste.",
+	"Or instead:":                    "O en su lugar:",
+	"%d. %s":                         "%d. %s",
+	"It is not proved to be enough.": "No está probado que baste.",
 	"Proved to be enough, minimal, and to open nothing else.":                               "Está probado que basta, que es mínima y que no abre nada más.",
 	"Proved to be enough; it opens the key to direct requests, too.":                        "Está probado que basta; también abre la clave a solicitudes directas.",
 	"Proved to be enough; it is more than the start needs.":                                 "Está probado que basta; es más de lo que el inicio necesita.",

@@ -1,0 +1,333 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/phrase"
+)
+
+// A sheet is a report in words, in one language: what the text, the Markdown and
+// the HTML form show, each in its way.
+type sheet struct {
+	Language phrase.Language
+	Outcome  Outcome
+	// Word is the outcome, Summary its sentence.
+	Word, Summary string
+	// Facts say what it is about.
+	Facts   []fact
+	Causes  []causeSheet
+	Fixes   []fixSheet
+	Ways    []waySheet
+	Proof   *proofSheet
+	Unread  []unreadSheet
+	Next    []nextSheet
+	Steps   []stepSheet
+	Volumes []Volume
+	Keys    []Key
+}
+
+// fact is something with a label.
+type fact struct {
+	Label, Value string
+	// Code: the value is AWS's, to be copied and searched for.
+	Code bool
+}
+
+// causeSheet is a cause and what it stands on.
+type causeSheet struct {
+	Sentence string
+	// Layer and Checked are the kind of policy, and how the evaluation and the
+	// event agree.
+	Layer, Checked string
+	Facts          []fact
+	Lines          []quotedLine
+	Note           string
+}
+
+// proofSheet is what the fixes were proved to be.
+type proofSheet struct {
+	Verdicts []verdict
+	Steps    []checkSheet
+	Others   []checkSheet
+	Opened   []openedSheet
+}
+
+// verdict is one claim about the fixes.
+type verdict struct {
+	// Claim and Word are short: "enough", "yes". Sentence says it in full.
+	Claim, Word, Sentence string
+	// Because are its reasons, if any.
+	Because []string
+	// Truth is "yes", "no" or "unknown", in every language.
+	Truth string
+}
+
+type checkSheet struct {
+	What, Before, After string
+	// Truth is how it ends, in every language.
+	Truth string
+}
+
+type openedSheet struct {
+	Who      string
+	Requests []string
+}
+
+type unreadSheet struct {
+	What, Call, Why string
+	Denied          bool
+}
+
+// nextSheet is a command and what it does.
+type nextSheet struct{ Command, What string }
+
+// teller says things in a language. What accounts give is hostile: none of its
+// control characters gets through.
+type teller struct{ language phrase.Language }
+
+func (t teller) say(words phrase.Text) string { return clean(words.In(t.language)) }
+
+// clean takes out what could steer a terminal or turn the direction of a text.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// fact is a labelled fact; nothing where there is none.
+func (t teller) fact(list []fact, label phrase.Text, value string, code bool) []fact {
+	if value == "" {
+		return list
+	}
+	return append(list, fact{t.say(label), clean(value), code})
+}
+
+func (t teller) word(list []fact, label, value phrase.Text) []fact {
+	return t.fact(list, label, value.In(t.language), false)
+}
+
+// sheet puts the report into words.
+func (r *Report) sheet(l phrase.Language) *sheet {
+	if l == "" {
+		l = phrase.English
+	}
+	t := teller{l}
+	s := &sheet{
+		Language: l, Outcome: r.Outcome, Word: t.say(r.word()), Summary: t.say(r.Summary), Facts: r.facts(t),
+		Volumes: r.Volumes, Keys: r.Keys, Proof: r.proofSheet(t), Steps: r.walk(t),
+	}
+	if r.Cause != nil {
+		for _, c := range append([]Cause{*r.Cause}, r.Further...) {
+			s.Causes = append(s.Causes, t.cause(&c))
+		}
+	}
+	for _, f := range r.chosen() {
+		s.Fixes = append(s.Fixes, t.fix(&f))
+	}
+	s.Ways = r.ways(t)
+	for _, u := range r.Unread {
+		s.Unread = append(s.Unread, unreadSheet{What: clean(u.What), Call: clean(u.Call), Why: clean(u.Why), Denied: u.Denied})
+	}
+	s.Next = r.next(t)
+	return s
+}
+
+func (r *Report) word() phrase.Text {
+	switch r.Outcome {
+	case CauseFound:
+		return phrase.Say("CAUSE FOUND")
+	case NothingWrong:
+		return phrase.Say("NOTHING WRONG")
+	}
+	return phrase.Say("NO CONCLUSION")
+}
+
+// facts say which instance, keys and event it is about.
+func (r *Report) facts(t teller) []fact {
+	var list []fact
+	list = t.word(list, phrase.Say("Instance"), phrase.Say("%s in %s, %s", r.Instance.ID, r.Region, stateWords(r.Instance.State)))
+	for i := range r.Keys {
+		list = t.word(list, phrase.Say("Key"), keyWords(&r.Keys[i]))
+	}
+	if r.Caller != nil {
+		list = t.fact(list, phrase.Say("Caller"), r.Caller.ARN, true)
+	}
+	switch {
+	case r.Denied != nil && r.Cause != nil && r.Cause.Agreement != "":
+		list = t.word(list, phrase.Say("Event"), phrase.Say("%s was refused at %s; %s", r.Denied.Name, stamp(r.Denied.Time), agreementWords[r.Cause.Agreement]))
+	case r.Denied != nil:
+		list = t.word(list, phrase.Say("Event"), phrase.Say("%s was refused at %s", r.Denied.Name, stamp(r.Denied.Time)))
+	case r.Cause != nil && r.Cause.Agreement != "":
+		list = t.word(list, phrase.Say("Event"), agreementWords[r.Cause.Agreement])
+	}
+	return list
+}
+
+// keyWords are a key's name and state.
+func keyWords(k *Key) phrase.Text {
+	name := k.ARN
+	if !k.Foreign {
+		name = lastPart(name)
+	}
+	if len(k.Aliases) > 0 {
+		name += " (" + k.Aliases[0] + ")"
+	}
+	switch {
+	case k.Missing:
+		return phrase.Say("%s, which does not exist", name)
+	case k.State == "":
+		return phrase.Plain(name)
+	}
+	return phrase.Join(", ", phrase.Plain(name), keyStateWords(k.State))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// agreementWords say how the evaluation and the event agree.
+var agreementWords = map[Agreement]phrase.Text{
+	Agrees:         phrase.Say("the event names the same"),
+	Silent:         phrase.Say("the event names no policy; found by evaluating all of them"),
+	EvaluationOnly: phrase.Say("no event was found; found by evaluating the policies"),
+	EventOnly:      phrase.Say("by the words of the event; the policies alone leave it open"),
+	Differs:        phrase.Say("the event names another reason: something was changed since"),
+}
+
+// cause is a cause with what stands behind its sentence.
+func (t teller) cause(c *Cause) causeSheet {
+	s := causeSheet{
+		Sentence: t.say(c.Sentence), Note: t.say(c.Note),
+		Layer: t.say(layerWords(access.Layer(c.Layer))), Checked: t.say(agreementWords[c.Agreement]),
+	}
+	if st := c.Statement; st != nil {
+		s.Facts = t.word(s.Facts, phrase.Say("Statement"), st.place())
+		s.Facts = t.fact(s.Facts, phrase.Say("Policy"), st.ARN, true)
+		s.Facts = t.word(s.Facts, phrase.Say("Failed"), st.Failed)
+		for _, l := range st.lines() {
+			l.Text = clean(l.Text)
+			s.Lines = append(s.Lines, l)
+		}
+	}
+	return s
+}
+
+// verdict is a claim about the fixes, and its truth.
+func (t teller) verdict(claim phrase.Text, truth string, sentence phrase.Text) verdict {
+	word := phrase.Say("not known")
+	switch truth {
+	case "yes":
+		word = phrase.Say("yes")
+	case "no":
+		word = phrase.Say("no")
+	}
+	return verdict{Claim: t.say(claim), Word: t.say(word), Sentence: t.say(sentence), Truth: truth}
+}
+
+func (r *Report) proofSheet(t teller) *proofSheet {
+	p := r.Proof
+	if p == nil {
+		return nil
+	}
+	s := &proofSheet{Steps: t.checks(p.Steps), Others: t.checks(p.Others)}
+	switch {
+	case p.Sufficient:
+		s.Verdicts = append(s.Verdicts, t.verdict(phrase.Say("enough"), "yes", phrase.Say("With the fix every request of the start is allowed.")))
+	case slices.ContainsFunc(p.Steps, func(c Check) bool { return plainly(c.After) == "denied" || plainly(c.After) == "fails" }):
+		s.Verdicts = append(s.Verdicts, t.verdict(phrase.Say("enough"), "no", phrase.Say("The fix alone is not enough.")))
+	default:
+		s.Verdicts = append(s.Verdicts, t.verdict(phrase.Say("enough"), "unknown", phrase.Say("Whether the fix is enough turns on what could not be read.")))
+	}
+	if v, ok := t.minimal(p); ok {
+		s.Verdicts = append(s.Verdicts, v)
+	}
+	if len(p.Others) > 0 {
+		s.Verdicts = append(s.Verdicts, t.nothingElse(p))
+	}
+	for _, o := range p.Opened {
+		who := phrase.Say("to %s:", o.Who)
+		if o.Delegated {
+			who = phrase.Say("to %s, if their account's policies allow it:", o.Who)
+		}
+		opened := openedSheet{Who: t.say(who)}
+		for _, request := range o.Requests {
+			opened.Requests = append(opened.Requests, clean(request))
+		}
+		if !o.Complete {
+			opened.Requests = append(opened.Requests, t.say(phrase.Say("and more")))
+		}
+		s.Opened = append(s.Opened, opened)
+	}
+	return s
+}
+
+func (t teller) nothingElse(p *Proof) verdict {
+	claim := phrase.Say("nothing else")
+	switch {
+	case p.NothingElse:
+		return t.verdict(claim, "yes", phrase.Say("The fix allows nothing else: of all requests that can be made directly, none is new."))
+	case slices.ContainsFunc(p.Others, func(c Check) bool { return plainly(c.After) == "allowed" && c.Before != c.After }):
+		return t.verdict(claim, "no", phrase.Say("The fix allows more than the start needs."))
+	}
+	return t.verdict(claim, "unknown", phrase.Say("Whether it allows anything else turns on what could not be read."))
+}
+
+func (t teller) checks(list []Check) []checkSheet {
+	all := make([]checkSheet, len(list))
+	for i, c := range list {
+		all[i] = checkSheet{t.say(c.What), t.say(plainWords(c.Before)), t.say(plainWords(c.After)), plainly(c.After)}
+	}
+	return all
+}
+
+// plainly words an outcome. What the outcomes are called is for programs; a
+// person wants to know whether the request goes through.
+func plainly(outcome string) string {
+	switch access.Outcome(outcome) {
+	case access.Allowed:
+		return "allowed"
+	case access.ImplicitDeny, access.ExplicitDeny:
+		return "denied"
+	case access.Depends:
+		return "unknown"
+	}
+	return "fails"
+}
+
+// plainWords is plainly, as a text of the catalogue.
+func plainWords(outcome string) phrase.Text {
+	switch plainly(outcome) {
+	case "allowed":
+		return phrase.Say("allowed")
+	case "denied":
+		return phrase.Say("denied")
+	case "unknown":
+		return phrase.Say("unknown")
+	}
+	return phrase.Say("fails")
+}
+
+// next is what to type next.
+func (r *Report) next(t teller) []nextSheet {
+	var list []nextSheet
+	if r.applicable() {
+		list = append(list, nextSheet{"keyturn fix " + r.Instance.ID, t.say(phrase.Say("asks, applies it, starts the instance"))})
+	}
+	if slices.ContainsFunc(r.Unread, func(u Unread) bool { return u.Denied }) {
+		list = append(list, nextSheet{"keyturn diagnose --permissions", t.say(phrase.Say("prints the policy to diagnose with"))})
+	}
+	return append(list, nextSheet{"keyturn diagnose -v " + r.Instance.ID, t.say(phrase.Say("shows every step and what it returned"))})
+}
+
+// applicable tells whether "keyturn fix" would apply the fixes.
+func (r *Report) applicable() bool {
+	if r.Proof == nil || !r.Proof.Sufficient {
+		return false
+	}
+	return !slices.ContainsFunc(r.chosen(), func(f Fix) bool { return len(f.Calls) == 0 })
+}
