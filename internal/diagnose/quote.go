@@ -183,7 +183,7 @@ func eachInk(text string, visit func(at int) bool) {
 	}
 }
 
-// around keeps the lines near the marked ones, at most most of them, and tells
+// around keeps the lines near the marked ones, no more than most, and tells
 // how many were left out before and after.
 func around(lines []quotedLine, most int) (kept []quotedLine, before, after int) {
 	if len(lines) <= most {

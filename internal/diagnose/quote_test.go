@@ -34,7 +34,8 @@ func TestStatementIsQuoted(t *testing.T) {
 		{"the condition's key, in its line", wrong, quotedLine{9, `    "kms:ViaService": "ec2.us-east-1.amazonaws.com"}}`, true}, "{"},
 		{
 			"laid out anew where it is one long line", strings.Join(strings.Fields(wrong), ""),
-			quotedLine{0, `      "kms:ViaService": "ec2.us-east-1.amazonaws.com"`, true}, "{",
+			quotedLine{0, `      "kms:ViaService": "ec2.us-east-1.amazonaws.com"`, true},
+			"{",
 		},
 		{"the Effect that denied", denyGrants, quotedLine{5, `{"Sid": "NoGrants", "Effect": "Deny", "Action": "kms:*", "Resource": "*"}`, true}, "{\"Sid\""},
 		{"a misspelt action", strings.ReplaceAll(startPolicy, `"kms:CreateGrant"`, `"kms:DescribeKey","kms:CreateGrants"`), quotedLine{0, `    "kms:CreateGrants"`, true}, "{"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -209,7 +210,7 @@ func (p *page) quote(lines []quotedLine) {
 	for _, l := range lines {
 		number := ""
 		if l.Number > 0 {
-			number = fmt.Sprint(l.Number)
+			number = strconv.Itoa(l.Number)
 		}
 		if l.Marked {
 			p.line(fmt.Sprintf("  %s %s", p.paint(red, fmt.Sprintf("> %2s │", number)), p.paint(red, l.Text)))

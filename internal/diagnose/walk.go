@@ -1,7 +1,7 @@
 package diagnose
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -175,7 +175,7 @@ func (w *walker) volumes() {
 	for i := range r.Volumes {
 		v := &r.Volumes[i]
 		w.returned("VolumeId", strings.TrimSpace(v.ID+" "+v.Device))
-		w.returned("Encrypted", fmt.Sprint(v.Encrypted))
+		w.returned("Encrypted", strconv.FormatBool(v.Encrypted))
 		w.returned("KmsKeyId", v.Key)
 	}
 	switch {
@@ -262,7 +262,7 @@ func (w *walker) statements(p *policy.Policy) {
 		}
 		name := s.Sid()
 		if name == "" {
-			name = fmt.Sprint(i + 1)
+			name = strconv.Itoa(i + 1)
 		}
 		what := append([]string{string(s.Effect())}, valueWords(append(s.Actions(), s.NotActions()...)).String())
 		if len(who) > 0 {
