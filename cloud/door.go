@@ -79,6 +79,9 @@ func (p *passage) pass(call *api.Call, op *operation, in any) (any, error) {
 		// What nobody asked of no account is in nobody's trail.
 		p.events = append(p.events, p.cloud.newEvent(call, op, in, out, err))
 	}
+	if err == nil && !call.DryRun {
+		p.own(call)
+	}
 	return out, err
 }
 

@@ -43,6 +43,7 @@ type event struct {
 	EventType            string              `json:"eventType"`
 	ManagementEvent      bool                `json:"managementEvent"`
 	RecipientAccountID   string              `json:"recipientAccountId"`
+	ServiceEventDetails  map[string]any      `json:"serviceEventDetails,omitempty"`
 	SharedEventID        string              `json:"sharedEventID,omitempty"`
 	VPCEndpointID        string              `json:"vpcEndpointId,omitempty"`
 	VPCEndpointAccountID string              `json:"vpcEndpointAccountId,omitempty"`

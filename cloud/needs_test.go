@@ -57,6 +57,8 @@ func TestNeedsAreDocumented(t *testing.T) {
 var besides = map[string][]string{
 	// KMS API reference, "ReEncrypt": required permissions.
 	"kms:ReEncrypt": {"kms:ReEncryptFrom", "kms:ReEncryptTo"},
+	// KMS API reference, "ReplicateKey": required permissions.
+	"kms:ReplicateKey": {"kms:CreateKey"},
 	// IAM guide, "Grant a user permissions to pass a role to an AWS service".
 	"iam:AddRoleToInstanceProfile": {"iam:PassRole"},
 	// EC2 guide, "EC2 Fleet prerequisites".

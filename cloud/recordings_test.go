@@ -85,9 +85,13 @@ func (r *player) step(name string, answer any, err error) {
 		if !errors.As(err, &e) || !errors.As(err, &status) {
 			r.Fatalf("%s: %v", name, err)
 		}
+		message := e.ErrorMessage()
+		if message == "UnknownError" {
+			message = "" // what Go's SDK says where there is no message
+		}
 		names := append(slices.Clone(r.names), "123456789012", "111111111111", "arn:aws:", "arn:<partition>:", region, "<region>")
 		answer = map[string]any{
-			"Error":            map[string]any{"Code": e.ErrorCode(), "Message": strings.NewReplacer(names...).Replace(e.ErrorMessage())},
+			"Error":            map[string]any{"Code": e.ErrorCode(), "Message": strings.NewReplacer(names...).Replace(message)},
 			"ResponseMetadata": map[string]any{"HTTPStatusCode": float64(status.HTTPStatusCode())},
 		}
 		recorded, _ := want.(map[string]any)
@@ -118,7 +122,7 @@ func shape(v any) any {
 		out := make(map[string]any)
 		for k, member := range v {
 			// A policy document is text to Go's SDK, an object to the recording's.
-			document := strings.HasSuffix(k, "PolicyDocument")
+			document := strings.HasSuffix(k, "PolicyDocument") || k == "ReplicaPolicy"
 			switch {
 			case k == "SessionTokenSize" || k == "SessionTokenUtilization":
 				// AWS shows these since September 2026; the recordings are older.
@@ -182,6 +186,18 @@ var replays = map[string]func(r *player){
 	"test_create_key_with_tag_and_untag": func(r *player) {
 		r.tags(2, "list-resource-tags", "list-resource-tags-after-all-untagged", "tag1", "tag2")
 	},
+	"test_update_and_add_tags_on_tagged_key": func(r *player) {
+		k := r.newKey("tag1", "tag2", "tag3")
+		list := func(step string) {
+			out, err := r.root.kms.ListResourceTags(r.Context(), &kms.ListResourceTagsInput{KeyId: k.KeyId})
+			r.must(err)
+			r.step(step, out.Tags, nil)
+		}
+		list("list-resource-tags")
+		_, err := r.root.kms.TagResource(r.Context(), &kms.TagResourceInput{KeyId: k.KeyId, Tags: tagged("tag2", "tag4", "tag5")})
+		r.must(err)
+		list("list-resource-tags-after-tags-updated")
+	},
 	"test_untag_key_partially": func(r *player) {
 		r.tags(3, "list-resource-tags", "list-resource-tags-after-partially-untagged", "tag2")
 	},
@@ -233,14 +249,6 @@ var replays = map[string]func(r *player){
 		second := r.newKey().KeyId
 		_, err := r.root.kms.ReEncrypt(r.Context(), &kms.ReEncryptInput{CiphertextBlob: r.sealed(r.newKey().KeyId), SourceKeyId: second, DestinationKeyId: second})
 		r.step("incorrect-source-key", nil, err)
-	},
-	"test_error_messaging_for_invalid_keys": func(r *player) {
-		_, err := r.root.kms.Decrypt(r.Context(), &kms.DecryptInput{CiphertextBlob: r.sealed(r.newKey().KeyId), KeyId: r.newKey().KeyId})
-		r.step("decrypt-invalid-key-id", nil, err)
-	},
-	"test_derive_shared_secret": func(r *player) {
-		_, err := r.root.kms.CreateKey(r.Context(), &kms.CreateKeyInput{KeySpec: "RSA_2048", KeyUsage: "KEY_AGREEMENT"})
-		r.step("response-invalid-key-spec", nil, err)
 	},
 	"test_create_describe_role": func(r *player) {
 		create, err := r.newRole("role", "/path/", ec2Trust)
@@ -318,6 +326,9 @@ func TestRecordings(t *testing.T) {
 	compared, left := 0, make(map[string]int)
 	for _, rec := range readRecordings(t) {
 		play := replays[rec.Test]
+		if play == nil && rec.Service == "kms" {
+			play = kmsReplay(rec.Test)
+		}
 		if m := customSuffix.FindStringSubmatch(rec.Test); m != nil {
 			play = func(r *player) {
 				_, err := r.root.iam.CreateServiceLinkedRole(r.Context(), &iam.CreateServiceLinkedRoleInput{AWSServiceName: &m[1], CustomSuffix: aws.String("x")})
@@ -336,7 +347,7 @@ func TestRecordings(t *testing.T) {
 		left[rec.Service] += steps
 	}
 	t.Logf("%d of AWS's answers compared; left, of what is not built or of the recording's own set-up: %v", compared, left)
-	if compared < 100 {
+	if compared < 190 {
 		t.Errorf("%d answers compared, which is fewer than there were", compared)
 	}
 }

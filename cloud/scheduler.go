@@ -136,9 +136,11 @@ func (s *scheduler) do(ctx context.Context, row taskRow) error {
 			if err := s.remove(tx, row); err != nil {
 				return err
 			}
-			if err := t.run(s.call(ctx, tx, p, t, row), row.Payload); err != nil {
+			call := s.call(ctx, tx, p, t, row)
+			if err := t.run(call, row.Payload); err != nil {
 				return err
 			}
+			p.own(call)
 			return s.cloud.recorder.write(tx, p.events)
 		})
 	}

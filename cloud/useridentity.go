@@ -11,7 +11,8 @@ import (
 
 // userIdentity is who made a call (CloudTrail guide, "CloudTrail userIdentity element").
 type userIdentity struct {
-	Type        access.PrincipalType `json:"type"`
+	// Type is empty where nobody called: in a service's own events.
+	Type        access.PrincipalType `json:"type,omitempty"`
 	PrincipalID string               `json:"principalId,omitempty"`
 	ARN         string               `json:"arn,omitempty"`
 	AccountID   string               `json:"accountId,omitempty"`

@@ -158,6 +158,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"DestinationParentId": "ou-exam-exampleouid", "ResourceId": "p-examplepolicy", "ServicePrincipal": "guardduty.amazonaws.com",
 		"PolicyArn": "arn:aws:iam::123456789012:policy/x", "PolicySourceArn": user.ARN, "Arn": user.ARN, "EntityPath": "o-exampleorgid/r-exam",
 		"Url": "https://example.com/x", "OpenIDConnectProviderArn": "arn:aws:iam::123456789012:oidc-provider/example.com/x",
+		"ExpirationModel": kmstypes.ExpirationModelTypeKeyMaterialDoesNotExpire, "ReplicaRegion": "eu-west-1", "PrimaryRegion": "eu-west-1",
 		"SAMLProviderArn": "arn:aws:iam::123456789012:saml-provider/x", "TargetPrincipal": "210987654321",
 	}
 }

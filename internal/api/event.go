@@ -20,6 +20,22 @@ type Event struct {
 	SharedWith []string
 	// ReadOnly, if set, replaces the operation's.
 	ReadOnly *bool
+	// Own are further events that come of the call if it succeeds, or of a task.
+	Own []OwnEvent
+}
+
+// OwnEvent is an event that a service records by itself: of work that nobody asked
+// for by that name (CloudTrail guide, "AWS service events"), or, ByCaller, of what
+// it did for the caller in another Region. Account and Region are where it is
+// recorded.
+type OwnEvent struct {
+	Name, Account, Region string
+	Resources             []EventResource
+	// Details are the serviceEventDetails of a service event.
+	Details map[string]any
+	// ByCaller makes it an AwsApiCall in the caller's name, with these members.
+	ByCaller                            bool
+	RequestParameters, ResponseElements map[string]any
 }
 
 // EventResource is one entry of an event's resources.

@@ -142,7 +142,7 @@ func (s *Service) aliasAndKey(c *api.Call, name string) (aliasRow, target, error
 	if err != nil {
 		return row, target{}, err
 	}
-	t, err := s.findKey(c, c.Scope(), row.Key)
+	t, err := findKey(c, c.Scope(), row.Key)
 	return row, t, err
 }
 
@@ -177,7 +177,7 @@ func (s *Service) updateAlias(c *api.Call, in *kms.UpdateAliasInput) (*kms.Updat
 	if err := to.key.notPendingDeletion(); err != nil {
 		return nil, err
 	}
-	if from.found && (from.key.Spec != to.key.Spec || from.key.Usage != to.key.Usage) {
+	if from.found && (from.key.class() != to.key.class() || from.key.Usage != to.key.Usage) {
 		return nil, validation("Alias %s can be associated only with a KMS key of the same type and key usage.", row.Name)
 	}
 	if from.id != to.id {

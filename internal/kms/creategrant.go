@@ -19,13 +19,32 @@ const (
 	maxConstraintValue = 384
 )
 
-// symmetricOperations are what a grant on a symmetric encryption key can allow.
-var symmetricOperations = []kmstypes.GrantOperation{
-	kmstypes.GrantOperationDecrypt, kmstypes.GrantOperationEncrypt,
-	kmstypes.GrantOperationGenerateDataKey, kmstypes.GrantOperationGenerateDataKeyWithoutPlaintext,
-	kmstypes.GrantOperationReEncryptFrom, kmstypes.GrantOperationReEncryptTo,
-	kmstypes.GrantOperationGenerateDataKeyPair, kmstypes.GrantOperationGenerateDataKeyPairWithoutPlaintext,
-	kmstypes.GrantOperationCreateGrant, kmstypes.GrantOperationRetireGrant, kmstypes.GrantOperationDescribeKey,
+// grantable are what a grant can allow on keys of each usage; on all keys it can
+// allow what is in grantableAlways (KMS guide, "Grant operations").
+var (
+	grantable = map[kmstypes.KeyUsageType][]kmstypes.GrantOperation{
+		kmstypes.KeyUsageTypeEncryptDecrypt: {
+			kmstypes.GrantOperationDecrypt, kmstypes.GrantOperationEncrypt,
+			kmstypes.GrantOperationReEncryptFrom, kmstypes.GrantOperationReEncryptTo,
+		},
+		kmstypes.KeyUsageTypeSignVerify:        {kmstypes.GrantOperationSign, kmstypes.GrantOperationVerify},
+		kmstypes.KeyUsageTypeGenerateVerifyMac: {kmstypes.GrantOperationGenerateMac, kmstypes.GrantOperationVerifyMac},
+		kmstypes.KeyUsageTypeKeyAgreement:      {kmstypes.GrantOperationDeriveSharedSecret},
+	}
+	grantableAlways = []kmstypes.GrantOperation{
+		kmstypes.GrantOperationCreateGrant, kmstypes.GrantOperationRetireGrant, kmstypes.GrantOperationDescribeKey,
+	}
+	grantableSymmetric = []kmstypes.GrantOperation{
+		kmstypes.GrantOperationGenerateDataKey, kmstypes.GrantOperationGenerateDataKeyWithoutPlaintext,
+		kmstypes.GrantOperationGenerateDataKeyPair, kmstypes.GrantOperationGenerateDataKeyPairWithoutPlaintext,
+	}
+)
+
+// grants reports whether a grant on the key can allow an operation.
+func (k keyRow) grants(o kmstypes.GrantOperation) bool {
+	return slices.Contains(grantableAlways, o) || slices.Contains(grantable[k.Usage], o) ||
+		k.symmetric() && slices.Contains(grantableSymmetric, o) ||
+		kinds[k.Spec].pair() && o == kmstypes.GrantOperationGetPublicKey
 }
 
 func (s *Service) grantOperations() []api.Operation {
@@ -181,9 +200,13 @@ func (s *Service) createGrant(c *api.Call, in *kms.CreateGrantInput) (*kms.Creat
 		return nil, err
 	}
 	for _, o := range in.Operations {
-		if !slices.Contains(symmetricOperations, o) {
+		if !t.key.grants(o) {
 			return nil, validation("Operation %s is not supported on a KMS key with key spec %s.", o, t.key.Spec)
 		}
+	}
+	if x := in.Constraints; x != nil && !t.key.symmetric() && len(x.EncryptionContextEquals)+len(x.EncryptionContextSubset) > 0 {
+		// AWS documents that, not the words (KMS API reference, "GrantConstraints").
+		return nil, validation("Encryption context constraints are not supported on a KMS key with key spec %s.", t.key.Spec)
 	}
 	g := s.newGrant(c, t, in)
 	if g.Name != "" {

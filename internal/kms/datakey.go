@@ -64,9 +64,19 @@ func dataKeyParameters(keyID *string, context map[string]string, spec kmstypes.D
 	return p
 }
 
+// dataKeyMaker finds a key under which data keys can be made: a symmetric
+// encryption key.
+func (s *Service) dataKeyMaker(c *api.Call, ref *string) (target, error) {
+	t, err := s.enabled(c, ref)
+	if err == nil {
+		err = t.key.encrypts(symmetricDefault, c.Operation)
+	}
+	return t, err
+}
+
 // dataKey makes a data key and encrypts it. The plaintext is the caller's to clear.
 func (s *Service) dataKey(c *api.Call, keyID *string, context map[string]string, spec kmstypes.DataKeySpec, bytes *int32) (t target, plaintext, blob []byte, err error) {
-	if t, err = s.enabled(c, keyID); err != nil {
+	if t, err = s.dataKeyMaker(c, keyID); err != nil {
 		return t, nil, nil, err
 	}
 	size := value(bytes)

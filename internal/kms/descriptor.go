@@ -111,7 +111,10 @@ func (k keyRow) setContext(into *access.Context, aliases []string) {
 	into.Set("kms:KeyOrigin", string(k.Origin))
 	into.Set("kms:KeySpec", string(k.Spec))
 	into.Set("kms:KeyUsage", string(k.Usage))
-	into.Set("kms:MultiRegion", "false")
+	into.Set("kms:MultiRegion", boolText(k.MultiRegion != ""))
+	if k.MultiRegion != "" {
+		into.Set("kms:MultiRegionKeyType", string(k.MultiRegion))
+	}
 	if len(aliases) > 0 {
 		into.Set("kms:ResourceAliases", aliases...)
 	}
@@ -136,6 +139,16 @@ func setEncryptionContext(k *access.Context, context map[string]string) {
 // principal. Calls that the principal makes itself are never for a resource.
 func setForAWSResource(c *api.Call, k *access.Context) {
 	k.Set("kms:GrantIsForAWSResource", strconv.FormatBool(c.Via != nil))
+}
+
+// ownEvent is an event of KMS's own about the key: nobody called for it by that
+// name (KMS guide, "AWS KMS log entries", the entry's page).
+func (t target) ownEvent(name string) api.OwnEvent {
+	return api.OwnEvent{
+		Name: name, Account: t.scope.Account, Region: t.scope.Region,
+		Resources: []api.EventResource{{ARN: t.arn, Account: t.scope.Account, Type: "AWS::KMS::Key"}},
+		Details:   map[string]any{"keyId": t.id},
+	}
 }
 
 // setResources names the key in the event, and has the key's owner get a copy

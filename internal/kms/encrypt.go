@@ -48,14 +48,12 @@ func algorithm(a kmstypes.EncryptionAlgorithmSpec) string {
 	return string(a)
 }
 
-// encrypts refuses an algorithm that is not the key's.
-func (k keyRow) encrypts(a kmstypes.EncryptionAlgorithmSpec) error {
-	if a == "" || a == symmetricDefault {
-		return nil
+// encrypts refuses a key that is not for encryption, or not with that algorithm.
+func (k keyRow) encrypts(a kmstypes.EncryptionAlgorithmSpec, operation string) error {
+	if err := k.usedFor(kmstypes.KeyUsageTypeEncryptDecrypt, operation); err != nil {
+		return err
 	}
-	return &kmstypes.InvalidKeyUsageException{
-		Message: aws.String("Algorithm " + string(a) + " is incompatible with key spec " + string(k.Spec) + "."),
-	}
+	return has(k, kinds[k.Spec].encryption, kmstypes.EncryptionAlgorithmSpec(algorithm(a)))
 }
 
 // contextParameters begins the requestParameters of a cryptographic operation:
@@ -89,15 +87,39 @@ func (s *Service) encryptOperation(c *api.Call, in *kms.EncryptInput) (*kms.Encr
 	if err != nil {
 		return nil, err
 	}
-	if err := t.key.encrypts(in.EncryptionAlgorithm); err != nil {
-		return nil, err
-	}
-	blob, err := s.encrypt(c, t, in.Plaintext, in.EncryptionContext)
+	blob, err := s.encryptWith(c, t, in.EncryptionAlgorithm, in.Plaintext, in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
-	logMaterial(c, t.key.Material.ID)
-	return &kms.EncryptOutput{CiphertextBlob: blob, EncryptionAlgorithm: symmetricDefault, KeyId: aws.String(t.arn)}, nil
+	if t.key.symmetric() {
+		logMaterial(c, t.key.Material.ID)
+	}
+	return &kms.EncryptOutput{
+		CiphertextBlob: blob, EncryptionAlgorithm: kmstypes.EncryptionAlgorithmSpec(algorithm(in.EncryptionAlgorithm)), KeyId: aws.String(t.arn),
+	}, nil
+}
+
+// encryptWith encrypts with any algorithm that the key has.
+func (s *Service) encryptWith(c *api.Call, t target, a kmstypes.EncryptionAlgorithmSpec, plaintext []byte, context map[string]string) ([]byte, error) {
+	if err := t.key.encrypts(a, c.Operation); err != nil {
+		return nil, err
+	}
+	if t.key.symmetric() {
+		return s.encrypt(c, t, plaintext, context)
+	}
+	if err := noContext(context); err != nil {
+		return nil, err
+	}
+	return sealOAEP(t, a, plaintext)
+}
+
+// noContext refuses an encryption context with a key that has no use for one.
+// AWS documents that, not the words.
+func noContext(context map[string]string) error {
+	if len(context) > 0 {
+		return validation("EncryptionContext is not supported with asymmetric KMS keys.")
+	}
+	return nil
 }
 
 // enabled finds the key of a cryptographic operation, in a state to be used.
@@ -140,7 +162,7 @@ func (s *Service) source(c *api.Call, ref *string, blob []byte, action string) (
 	}
 	scope := c.Scope()
 	scope.Account = h.account
-	t, err := s.findKey(c, scope, h.keyID)
+	t, err := findKey(c, scope, h.keyID)
 	if err == nil && !t.found {
 		err = unknownCiphertext(c.Caller.Principal, "kms:"+action)
 	}
@@ -185,9 +207,12 @@ func (s *Service) decryptOperation(c *api.Call, in *kms.DecryptInput) (*kms.Decr
 		clear(plaintext)
 		return nil, noRecipient()
 	}
-	logMaterial(c, materialID)
+	if materialID != "" {
+		logMaterial(c, materialID)
+	}
 	return &kms.DecryptOutput{
-		KeyId: aws.String(t.arn), EncryptionAlgorithm: symmetricDefault, KeyMaterialId: aws.String(materialID), Plaintext: plaintext,
+		KeyId: aws.String(t.arn), EncryptionAlgorithm: kmstypes.EncryptionAlgorithmSpec(algorithm(in.EncryptionAlgorithm)),
+		KeyMaterialId: optional(materialID), Plaintext: plaintext,
 	}, nil
 }
 
@@ -207,7 +232,7 @@ type sealed struct {
 }
 
 // open decrypts a request's ciphertext. It returns the key and the id of the
-// key material.
+// key material, which only symmetric keys show.
 func (s *Service) open(c *api.Call, in sealed) (target, []byte, string, error) {
 	t, err := s.source(c, in.ref, in.blob, in.action)
 	if err == nil && !t.found {
@@ -216,19 +241,31 @@ func (s *Service) open(c *api.Call, in sealed) (target, []byte, string, error) {
 	if err == nil {
 		err = t.key.usable()
 	}
-	if err == nil {
-		err = t.key.encrypts(in.algorithm)
-	}
-	if err != nil || in.blind {
-		return t, nil, t.key.Material.ID, err
+	if err != nil {
+		return t, nil, "", err
 	}
 	h, head, body, ok := parseCiphertext(in.blob)
-	if !ok {
-		return t, nil, "", invalidCiphertext()
-	}
-	if h.keyID != t.id || h.account != t.scope.Account {
+	symmetric := algorithm(in.algorithm) == string(symmetricDefault)
+	if symmetric && ok && !in.blind && (h.keyID != t.id || h.account != t.scope.Account) {
+		// This comes before what the key is for: AWS says it of an HMAC key too.
 		return t, nil, "", incorrectKey()
 	}
-	plaintext, err := s.decrypt(c, t, h, head, body, in.context)
-	return t, plaintext, h.materialID, err
+	switch err := t.key.encrypts(in.algorithm, c.Operation); {
+	case err != nil:
+		return t, nil, "", err
+	case in.blind && symmetric:
+		return t, nil, t.key.Material.ID, nil
+	case in.blind:
+		return t, nil, "", nil
+	case symmetric && !ok:
+		return t, nil, "", invalidCiphertext()
+	case symmetric:
+		plaintext, err := s.decrypt(c, t, h, head, body, in.context)
+		return t, plaintext, h.materialID, err
+	}
+	if err := noContext(in.context); err != nil {
+		return t, nil, "", err
+	}
+	plaintext, err := s.openOAEP(t, in.algorithm, in.blob)
+	return t, plaintext, "", err
 }

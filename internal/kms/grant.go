@@ -260,3 +260,10 @@ func optional(s string) *string {
 	}
 	return &s
 }
+
+func optionalTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

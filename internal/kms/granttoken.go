@@ -54,6 +54,6 @@ func (s *Service) tokenTarget(c *api.Call, token string) (target, string, error)
 	if scope.Region != c.Region {
 		return target{}, "", invalidGrantToken()
 	}
-	t, err := s.findKey(c, scope, keyID)
+	t, err := findKey(c, scope, keyID)
 	return t, grantID, err
 }

@@ -1,6 +1,8 @@
 package kms
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,8 +29,15 @@ type keyRow struct {
 	Origin      kmstypes.OriginType
 	// Material is the current generation.
 	Material material
-	// DeletionDate is set while the key waits for its deletion.
+	// MultiRegion tells a primary key from a replica; it is empty for a key of one
+	// Region.
+	MultiRegion kmstypes.MultiRegionKeyType `json:",omitempty"`
+	// Settled is the state that a key will be in which is Creating or Updating.
+	Settled kmstypes.KeyState `json:",omitempty"`
+	// DeletionDate is set while the key waits for its deletion. PendingDays is the
+	// waiting period of a primary key, which begins when its last replica is gone.
 	DeletionDate time.Time         `json:",omitzero"`
+	PendingDays  int32             `json:",omitempty"`
 	Tags         map[string]string `json:",omitempty"`
 	Rotation     rotation          `json:",omitzero"`
 }
@@ -37,7 +46,11 @@ var keys = store.NewTable[keyRow]("kms.key")
 
 func (s *Service) keyOperations() []api.Operation {
 	return []api.Operation{
-		api.Op("CreateKey", s.authorizeCreateKey, s.createKey),
+		api.Ahead(api.Op("CreateKey", s.authorizeCreateKey, s.createKey), func(_ context.Context, in *kms.CreateKeyInput) {
+			if spec, _, origin, err := keyKind(in); err == nil && origin == kmstypes.OriginTypeAwsKms {
+				s.spare.prepare(spec)
+			}
+		}),
 		api.Read("DescribeKey", descriptor[kms.DescribeKeyInput]{
 			action: "DescribeKey", forms: byAlias | crossAccount,
 			key: func(in *kms.DescribeKeyInput) *string { return in.KeyId },
@@ -84,6 +97,9 @@ func (s *Service) authorizeCreateKey(c *api.Call, in *kms.CreateKeyInput) ([]api
 	k.Set("kms:KeyUsage", string(usage))
 	k.Set("kms:KeyOrigin", string(origin))
 	k.Set("kms:MultiRegion", boolText(value(in.MultiRegion)))
+	if value(in.MultiRegion) {
+		k.Set("kms:MultiRegionKeyType", string(kmstypes.MultiRegionKeyTypePrimary))
+	}
 	k.Set("kms:BypassPolicyLockoutSafetyCheck", boolText(in.BypassPolicyLockoutSafetyCheck))
 	setRequestTags(&k, in.Tags)
 	needs := []api.Need{{Action: "kms:CreateKey", Resource: "*", Context: k}}
@@ -119,42 +135,61 @@ func (s *Service) createKey(c *api.Call, in *kms.CreateKeyInput) (*kms.CreateKey
 	if err := supported(in, spec, origin); err != nil {
 		return nil, err
 	}
-	id := c.NewUUID()
 	k := keyRow{
-		ID: id, Account: c.Account, ARN: keyARN(c, c.Scope(), id), Description: value(in.Description),
+		ID: c.NewUUID(), Account: c.Account, Description: value(in.Description),
 		Created: c.Now, State: kmstypes.KeyStateEnabled, Manager: kmstypes.KeyManagerTypeCustomer,
 		Spec: spec, Usage: usage, Origin: origin, Tags: tagMap(in.Tags),
 	}
+	if origin == kmstypes.OriginTypeExternal {
+		k.State = kmstypes.KeyStatePendingImport
+	}
+	if value(in.MultiRegion) {
+		k.ID = multiRegionPrefix + strings.ReplaceAll(k.ID, "-", "")
+		k.MultiRegion = kmstypes.MultiRegionKeyTypePrimary
+	}
+	k.ARN = keyARN(c, c.Scope(), k.ID)
+	t := target{scope: c.Scope(), id: k.ID, arn: k.ARN, found: true, key: k}
 	document := defaultPolicy(c)
 	if in.Policy != nil {
 		document = *in.Policy
-		t := target{scope: c.Scope(), id: id, arn: k.ARN, found: true, key: k}
 		if err := s.checkPolicy(c, t, document, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.putNewKey(c, &k, document); err != nil {
+	if err := s.putNewKey(c, &t, document); err != nil {
 		return nil, err
 	}
-	setResources(c, target{scope: c.Scope(), id: id, arn: k.ARN})
-	c.Event.ResponseElements = map[string]any{"keyMetadata": k.eventMetadata()}
-	return &kms.CreateKeyOutput{KeyMetadata: k.metadata()}, nil
+	setResources(c, t)
+	m, err := t.metadata(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Event.ResponseElements = map[string]any{"keyMetadata": eventMetadata(m)}
+	return &kms.CreateKeyOutput{KeyMetadata: m}, nil
 }
 
-// putNewKey gives a key its first material and stores it with its policy.
-func (s *Service) putNewKey(c *api.Call, k *keyRow, document string) error {
-	m, err := s.newMaterial(c, k.ID, k.ARN)
-	if err != nil {
+// putNewKey gives a key its first material, unless that is to be imported, and
+// stores it with its policy.
+func (s *Service) putNewKey(c *api.Call, t *target, document string) error {
+	if t.key.Origin == kmstypes.OriginTypeAwsKms {
+		m, err := s.newMaterial(c, t.key)
+		if err != nil {
+			return err
+		}
+		t.key.Material = m
+		if err := t.putMaterial(c, m); err != nil {
+			return err
+		}
+	}
+	if t.key.MultiRegion != "" {
+		if err := putRelated(c, t.scope.Account, related{ID: t.id, Primary: t.scope.Region}); err != nil {
+			return err
+		}
+	}
+	if err := s.putPolicy(c, t.scope, t.id, document); err != nil {
 		return err
 	}
-	k.Material = m
-	if err := materials.Put(c.Tx, c.Scope(), materialRowID(k.ID, m.ID), m); err != nil {
-		return err
-	}
-	if err := s.putPolicy(c, c.Scope(), k.ID, document); err != nil {
-		return err
-	}
-	return keys.Put(c.Tx, c.Scope(), k.ID, *k)
+	return t.put(c)
 }
 
 func (s *Service) describeKey(c *api.Call, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error) {
@@ -162,44 +197,8 @@ func (s *Service) describeKey(c *api.Call, in *kms.DescribeKeyInput) (*kms.Descr
 	if err != nil {
 		return nil, err
 	}
-	return &kms.DescribeKeyOutput{KeyMetadata: t.key.metadata()}, nil
-}
-
-// metadata is the key as the API shows it.
-func (k keyRow) metadata() *kmstypes.KeyMetadata {
-	m := &kmstypes.KeyMetadata{
-		AWSAccountId:          aws.String(k.Account),
-		Arn:                   aws.String(k.ARN),
-		CreationDate:          aws.Time(k.Created),
-		CurrentKeyMaterialId:  aws.String(k.Material.ID),
-		CustomerMasterKeySpec: kmstypes.CustomerMasterKeySpec(k.Spec),
-		Description:           aws.String(k.Description),
-		Enabled:               k.State == kmstypes.KeyStateEnabled,
-		EncryptionAlgorithms:  []kmstypes.EncryptionAlgorithmSpec{kmstypes.EncryptionAlgorithmSpecSymmetricDefault},
-		KeyId:                 aws.String(k.ID),
-		KeyManager:            k.Manager,
-		KeySpec:               k.Spec,
-		KeyState:              k.State,
-		KeyUsage:              k.Usage,
-		MultiRegion:           aws.Bool(false),
-		Origin:                k.Origin,
-	}
-	if !k.DeletionDate.IsZero() {
-		m.DeletionDate = aws.Time(k.DeletionDate)
-	}
-	return m
-}
-
-// eventMetadata is the key as CreateKey's event shows it.
-func (k keyRow) eventMetadata() map[string]any {
-	return map[string]any{
-		"aWSAccountId": k.Account, "keyId": k.ID, "arn": k.ARN, "creationDate": eventTime(k.Created),
-		"enabled": k.State == kmstypes.KeyStateEnabled, "description": k.Description,
-		"keyUsage": string(k.Usage), "keyState": string(k.State), "origin": string(k.Origin),
-		"keyManager": string(k.Manager), "keySpec": string(k.Spec), "customerMasterKeySpec": string(k.Spec),
-		"encryptionAlgorithms": []any{"SYMMETRIC_DEFAULT"}, "multiRegion": false,
-		"currentKeyMaterialId": k.Material.ID,
-	}
+	m, err := t.metadata(c)
+	return &kms.DescribeKeyOutput{KeyMetadata: m}, err
 }
 
 // eventTime is how KMS writes a time inside an event.

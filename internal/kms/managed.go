@@ -26,11 +26,12 @@ func (s *Service) createManagedKey(c *api.Call, alias string) (aliasRow, error) 
 		// AWS managed keys rotate every year, and nobody can stop it.
 		Rotation: rotation{Days: defaultRotationDays, Next: c.Now.Add(defaultRotationDays * day)},
 	}
-	if err := s.putNewKey(c, &k, ebsPolicy(c)); err != nil {
+	t := target{scope: c.Scope(), id: id, arn: k.ARN, found: true, key: k}
+	if err := s.putNewKey(c, &t, ebsPolicy(c)); err != nil {
 		return aliasRow{}, err
 	}
 	if !c.DryRun {
-		if err := scheduleRotation(c, target{scope: c.Scope(), id: id, arn: k.ARN, key: k}); err != nil {
+		if err := scheduleRotation(c, t); err != nil {
 			return aliasRow{}, err
 		}
 	}

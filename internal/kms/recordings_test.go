@@ -143,8 +143,8 @@ func tagsOf(p *player, k *kmstypes.KeyMetadata) []kmstypes.Tag {
 	return do[kms.ListResourceTagsOutput](p.stage, root(), "ListResourceTags", &kms.ListResourceTagsInput{KeyId: k.KeyId}).Tags
 }
 
-// plays are the recorded tests that concern what is built here. The others are
-// of kinds of key that are not, or are the model's own constraints.
+// plays are recorded tests that need no clients. Package cloud plays all of them,
+// through clients.
 var plays = map[string]func(p *player){
 	"TestKMS::test_generate_random_invalid_number_of_bytes[None]": func(p *player) {
 		_, err := p.run(root(), "GenerateRandom", &kms.GenerateRandomInput{})
@@ -239,10 +239,6 @@ var plays = map[string]func(p *player){
 			CiphertextBlob: encrypted(p.stage, root(), k.KeyId, "x", nil), SourceKeyId: second.KeyId, DestinationKeyId: second.KeyId,
 		})
 		p.step("incorrect-source-key", nil, err)
-	},
-	"TestKMS::test_derive_shared_secret": func(p *player) {
-		_, err := p.run(root(), "CreateKey", &kms.CreateKeyInput{KeySpec: "RSA_2048", KeyUsage: "KEY_AGREEMENT"})
-		p.step("response-invalid-key-spec", nil, err)
 	},
 }
 

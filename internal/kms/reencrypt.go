@@ -3,6 +3,7 @@ package kms
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/keyturn/keyturn/internal/api"
 )
@@ -69,7 +70,7 @@ func (s *Service) reEncrypt(c *api.Call, in *kms.ReEncryptInput) (*kms.ReEncrypt
 	if err != nil {
 		return nil, err
 	}
-	if err := to.key.encrypts(in.DestinationEncryptionAlgorithm); err != nil {
+	if err := to.key.encrypts(in.DestinationEncryptionAlgorithm, c.Operation); err != nil {
 		return nil, err
 	}
 	from, plaintext, materialID, err := s.open(c, sealed{
@@ -80,16 +81,24 @@ func (s *Service) reEncrypt(c *api.Call, in *kms.ReEncryptInput) (*kms.ReEncrypt
 		return nil, err
 	}
 	defer clear(plaintext)
-	blob, err := s.encrypt(c, to, plaintext, in.DestinationEncryptionContext)
+	blob, err := s.encryptWith(c, to, in.DestinationEncryptionAlgorithm, plaintext, in.DestinationEncryptionContext)
 	if err != nil {
 		return nil, err
 	}
-	c.Event.Additional = map[string]any{
-		"sourceKeyMaterialId": materialID, "destinationKeyMaterialId": to.key.Material.ID,
-	}
-	return &kms.ReEncryptOutput{
+	out := &kms.ReEncryptOutput{
 		CiphertextBlob: blob, KeyId: aws.String(to.arn), SourceKeyId: aws.String(from.arn),
-		SourceEncryptionAlgorithm: symmetricDefault, DestinationEncryptionAlgorithm: symmetricDefault,
-		SourceKeyMaterialId: aws.String(materialID), DestinationKeyMaterialId: aws.String(to.key.Material.ID),
-	}, nil
+		SourceEncryptionAlgorithm:      kmstypes.EncryptionAlgorithmSpec(algorithm(in.SourceEncryptionAlgorithm)),
+		DestinationEncryptionAlgorithm: kmstypes.EncryptionAlgorithmSpec(algorithm(in.DestinationEncryptionAlgorithm)),
+		SourceKeyMaterialId:            optional(materialID),
+	}
+	if to.key.symmetric() {
+		out.DestinationKeyMaterialId = aws.String(to.key.Material.ID)
+	}
+	c.Event.Additional = make(map[string]any)
+	for name, id := range map[string]*string{"sourceKeyMaterialId": out.SourceKeyMaterialId, "destinationKeyMaterialId": out.DestinationKeyMaterialId} {
+		if id != nil {
+			c.Event.Additional[name] = *id
+		}
+	}
+	return out, nil
 }

@@ -45,7 +45,7 @@ func (s *Service) find(c *api.Call, ref string, f forms) (target, error) {
 		}
 		return s.findAlias(c, c.Scope(), ref)
 	case isKeyID(ref):
-		return s.findKey(c, c.Scope(), ref)
+		return findKey(c, c.Scope(), ref)
 	}
 	return target{}, invalidKeyID(ref)
 }
@@ -70,10 +70,10 @@ func (s *Service) findARN(c *api.Call, ref string, f forms) (target, error) {
 	case !isKeyID(id):
 		return target{}, invalidKeyID(id)
 	}
-	return s.findKey(c, scope, id)
+	return findKey(c, scope, id)
 }
 
-func (s *Service) findKey(c *api.Call, scope store.Scope, id string) (target, error) {
+func findKey(c *api.Call, scope store.Scope, id string) (target, error) {
 	t := target{scope: scope, id: id, arn: keyARN(c, scope, id)}
 	row, err := keys.Get(c.Tx, scope, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -100,7 +100,7 @@ func (s *Service) findAlias(c *api.Call, scope store.Scope, name string) (target
 	case err != nil:
 		return target{}, err
 	}
-	t, err := s.findKey(c, scope, row.Key)
+	t, err := findKey(c, scope, row.Key)
 	t.alias = name
 	return t, err
 }
@@ -123,10 +123,13 @@ func aliasARN(c *api.Call, scope store.Scope, name string) string {
 	return "arn:" + c.Partition + ":kms:" + scope.Region + ":" + scope.Account + ":" + name
 }
 
+// multiRegionPrefix begins the ids of multi-Region keys.
+const multiRegionPrefix = "mrk-"
+
 // isKeyID reports whether s has the form of a key id: a UUID, or mrk- and 32
 // hex digits for a multi-Region key.
 func isKeyID(s string) bool {
-	if hex, ok := strings.CutPrefix(s, "mrk-"); ok {
+	if hex, ok := strings.CutPrefix(s, multiRegionPrefix); ok {
 		return len(hex) == 32 && isHex(hex)
 	}
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {

@@ -63,6 +63,9 @@ func (s *Service) enableKeyRotation(c *api.Call, in *kms.EnableKeyRotationInput)
 	if err != nil {
 		return nil, err
 	}
+	if err := t.key.rotates(kmstypes.OriginTypeAwsKms); err != nil {
+		return nil, err
+	}
 	if err := t.key.usable(); err != nil {
 		return nil, err
 	}
@@ -80,13 +83,33 @@ func (s *Service) enableKeyRotation(c *api.Call, in *kms.EnableKeyRotationInput)
 		}
 	}
 	respondWithKey(c, t.arn)
+	if err := syncRotation(c, t); err != nil {
+		return nil, err
+	}
 	return &kms.EnableKeyRotationOutput{}, t.put(c)
 }
 
 func scheduleRotation(c *api.Call, t target) error {
-	return c.Schedule(rotateKeyTask, t.arn, t.key.Rotation.Next.Sub(c.Now), keyTask{
-		Account: t.scope.Account, Region: t.scope.Region, KeyID: t.id,
-	})
+	return t.schedule(c, rotateKeyTask, t.key.Rotation.Next.Sub(c.Now))
+}
+
+// rotates refuses a key that cannot rotate, or not with that origin: only
+// symmetric encryption keys do, and related keys in their primary Region (KMS guide,
+// "Rotating AWS KMS keys").
+func (k keyRow) rotates(origins ...kmstypes.OriginType) error {
+	switch {
+	case !k.symmetric():
+		return unsupported("") // AWS says no more
+	case !slices.Contains(origins, k.Origin):
+		return wrongOrigin(k)
+	case k.MultiRegion == kmstypes.MultiRegionKeyTypeReplica:
+		return notPrimary(k)
+	}
+	return nil
+}
+
+func wrongOrigin(k keyRow) error {
+	return unsupported("%s origin is %s which is not valid for this operation.", k.ARN, k.Origin)
 }
 
 func (s *Service) disableKeyRotation(c *api.Call, in *kms.DisableKeyRotationInput) (*kms.DisableKeyRotationOutput, error) {
@@ -94,11 +117,17 @@ func (s *Service) disableKeyRotation(c *api.Call, in *kms.DisableKeyRotationInpu
 	if err != nil {
 		return nil, err
 	}
+	if err := t.key.rotates(kmstypes.OriginTypeAwsKms); err != nil {
+		return nil, err
+	}
 	if err := t.key.usable(); err != nil {
 		return nil, err
 	}
 	t.key.Rotation.Days, t.key.Rotation.Next = 0, time.Time{}
 	respondWithKey(c, t.arn)
+	if err := syncRotation(c, t); err != nil {
+		return nil, err
+	}
 	return &kms.DisableKeyRotationOutput{}, t.put(c)
 }
 
@@ -121,6 +150,9 @@ func (s *Service) rotateKeyOnDemand(c *api.Call, in *kms.RotateKeyOnDemandInput)
 	if err != nil {
 		return nil, err
 	}
+	if err := t.key.rotates(kmstypes.OriginTypeAwsKms, kmstypes.OriginTypeExternal); err != nil {
+		return nil, err
+	}
 	if err := t.key.usable(); err != nil {
 		return nil, err
 	}
@@ -135,15 +167,64 @@ func (s *Service) rotateKeyOnDemand(c *api.Call, in *kms.RotateKeyOnDemandInput)
 	return &kms.RotateKeyOnDemandOutput{KeyId: aws.String(t.arn)}, t.put(c)
 }
 
-// rotate gives the key a new material. The old one stays, to decrypt with.
+// rotate gives the key, and its replicas, a new material. The old one stays, to
+// decrypt with.
 func (s *Service) rotate(c *api.Call, t *target, how kmstypes.RotationType) error {
-	m, err := s.newMaterial(c, t.id, t.arn)
+	previous := t.key.Material.ID
+	var m material
+	var err error
+	if t.key.Origin == kmstypes.OriginTypeExternal {
+		m, err = nextImported(c, *t)
+	} else {
+		m, err = s.newMaterial(c, t.key)
+	}
 	if err != nil {
 		return err
 	}
-	m.Rotation = how
+	if m.Imported != nil {
+		m.Imported.Waiting = false
+	}
+	m.Created, m.Rotation = c.Now, how
 	t.key.Material = m
-	return materials.Put(c.Tx, t.scope, materialRowID(t.id, m.ID), m)
+	if err := t.putMaterial(c, m); err != nil {
+		return err
+	}
+	e := t.ownEvent("RotateKey")
+	e.Details["rotationType"], e.Details["keyOrigin"] = string(how), string(t.key.Origin)
+	e.Details["previousKeyMaterialId"], e.Details["currentKeyMaterialId"] = previous, m.ID
+	c.Event.Own = append(c.Event.Own, e)
+	return s.syncMaterial(c, *t, m)
+}
+
+// waitingMaterial is the imported material that the key is to rotate to, and
+// false if there is none.
+func waitingMaterial(c *api.Call, t target) (material, bool, error) {
+	all, err := generations(c, t)
+	if err != nil {
+		return material{}, false, err
+	}
+	i := slices.IndexFunc(all, material.waiting)
+	if i < 0 {
+		return material{}, false, nil
+	}
+	return all[i], true, nil
+}
+
+// nextImported is the same for a rotation, for which it must be there, and in all
+// Regions.
+func nextImported(c *api.Call, t target) (material, error) {
+	m, found, err := waitingMaterial(c, t)
+	if err != nil {
+		return m, err
+	}
+	if !found {
+		return m, invalidState("%s has no key material that is pending rotation.", t.arn)
+	}
+	everywhere, err := importedEverywhere(c, t, m.ID)
+	if err == nil && !everywhere {
+		err = invalidState("%s has key material that is not imported into all replica keys.", t.arn)
+	}
+	return m, err
 }
 
 // rotateKey is the end of a rotation period. A key that is not enabled rotates
@@ -162,17 +243,21 @@ func (s *Service) rotateKey(c *api.Call, raw json.RawMessage) error {
 // resumeRotation rotates a key that is due, and schedules its next time.
 func (s *Service) resumeRotation(c *api.Call, t *target) error {
 	r := &t.key.Rotation
-	if r.Days == 0 || c.Now.Before(r.Next) || t.key.State != kmstypes.KeyStateEnabled {
+	if r.Days == 0 || c.Now.Before(r.Next) || t.key.State != kmstypes.KeyStateEnabled || t.key.MultiRegion == kmstypes.MultiRegionKeyTypeReplica {
 		return nil
 	}
 	if err := s.rotate(c, t, kmstypes.RotationTypeAutomatic); err != nil {
 		return err
 	}
 	r.Next = c.Now.Add(time.Duration(r.Days) * day)
+	if err := syncRotation(c, *t); err != nil {
+		return err
+	}
 	return scheduleRotation(c, *t)
 }
 
-// generations lists a key's materials from the oldest to the current one.
+// generations lists a key's materials from the oldest to the current one, and then
+// the one that waits for a rotation.
 func generations(c *api.Call, t target) ([]material, error) {
 	var all []material
 	prefix := materialRowID(t.id, "")
@@ -185,7 +270,15 @@ func generations(c *api.Call, t target) ([]material, error) {
 		}
 		all = append(all, m)
 	}
-	slices.SortStableFunc(all, func(a, b material) int { return a.Created.Compare(b.Created) })
+	slices.SortStableFunc(all, func(a, b material) int {
+		switch {
+		case a.waiting() == b.waiting():
+			return a.Created.Compare(b.Created)
+		case a.waiting():
+			return 1
+		}
+		return -1
+	})
 	return all, nil
 }
 
@@ -197,6 +290,9 @@ func (s *Service) listKeyRotations(c *api.Call, in *kms.ListKeyRotationsInput) (
 	t, err := s.existing(c, in.KeyId, byID)
 	if err != nil {
 		return nil, err
+	}
+	if !t.key.symmetric() {
+		return nil, unsupported("") // AWS says no more
 	}
 	all, err := generations(c, t)
 	if err != nil {
@@ -211,14 +307,18 @@ func (s *Service) listKeyRotations(c *api.Call, in *kms.ListKeyRotationsInput) (
 		if p.full(place) {
 			break
 		}
-		out.Rotations = append(out.Rotations, m.entry(t))
+		e, err := m.entry(c, t)
+		if err != nil {
+			return nil, err
+		}
+		out.Rotations = append(out.Rotations, e)
 	}
 	out.Truncated, out.NextMarker = p.next()
 	return out, nil
 }
 
 // entry is the material as ListKeyRotations shows it.
-func (m material) entry(t target) kmstypes.RotationsListEntry {
+func (m material) entry(c *api.Call, t target) (kmstypes.RotationsListEntry, error) {
 	e := kmstypes.RotationsListEntry{
 		KeyId: aws.String(t.id), KeyMaterialId: aws.String(m.ID), KeyMaterialState: kmstypes.KeyMaterialStateNonCurrent,
 		RotationType: m.Rotation,
@@ -229,5 +329,23 @@ func (m material) entry(t target) kmstypes.RotationsListEntry {
 	if m.Rotation != "" {
 		e.RotationDate = aws.Time(m.Created)
 	}
-	return e
+	x := m.Imported
+	if x == nil {
+		return e, nil
+	}
+	e.KeyMaterialDescription, e.ImportState = optional(x.Description), kmstypes.ImportStatePendingImport
+	if len(m.Sealed) > 0 {
+		e.ImportState, e.ExpirationModel, e.ValidTo = kmstypes.ImportStateImported, x.model(), optionalTime(x.Expires)
+	}
+	if x.Waiting {
+		e.KeyMaterialState = kmstypes.KeyMaterialStatePendingRotation
+		everywhere, err := importedEverywhere(c, t, m.ID)
+		if err != nil {
+			return e, err
+		}
+		if !everywhere {
+			e.KeyMaterialState = kmstypes.KeyMaterialStatePendingMultiRegionImportAndRotation
+		}
+	}
+	return e, nil
 }

@@ -1,5 +1,7 @@
 // Package kms is the Key Management Service: keys, their policies and aliases,
-// grants, and the cryptographic operations on symmetric encryption keys.
+// grants, and the cryptographic operations. A key is symmetric, of HMAC or a pair
+// (keykind.go), its material made here or imported, and it is of one Region or has
+// replicas in others (multiregion.go).
 //
 // A key answers to its id, its ARN and its aliases (reference.go). Every
 // operation's authorization is beside its handler; a descriptor builds it out
@@ -40,6 +42,7 @@ type Service struct {
 	principals Principals
 	ciphers    *cipherCache
 	policies   *policyCache
+	spare      *sparePairs
 }
 
 // Option changes how a Service works.
@@ -54,7 +57,7 @@ func CheckPrincipals(p Principals) Option {
 
 // New makes the service. Key material is kept sealed under root.
 func New(root Sealer, options ...Option) *Service {
-	s := &Service{root: root, ciphers: newCipherCache(), policies: newPolicyCache()}
+	s := &Service{root: root, ciphers: newCipherCache(), policies: newPolicyCache(), spare: newSparePairs()}
 	for _, o := range options {
 		o(s)
 	}
@@ -75,17 +78,20 @@ func (s *Service) Operations() []api.Operation {
 	for _, some := range [][]api.Operation{
 		s.keyOperations(), s.stateOperations(), s.aliasOperations(), s.policyOperations(),
 		s.encryptOperations(), s.dataKeyOperations(), s.grantOperations(), s.retireOperations(),
-		s.rotationOperations(), s.tagOperations(),
+		s.rotationOperations(), s.tagOperations(), s.importOperations(), s.signOperations(), s.macOperations(),
+		s.publicKeyOperations(), s.dataKeyPairOperations(), s.agreementOperations(), s.multiRegionOperations(),
 	} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-// Tasks are what KMS does on its own later: deleting keys and rotating them.
+// Tasks are what KMS does on its own later.
 func (s *Service) Tasks() map[string]func(*api.Call, json.RawMessage) error {
 	return map[string]func(*api.Call, json.RawMessage) error{
-		deleteKeyTask: s.deleteKey,
-		rotateKeyTask: s.rotateKey,
+		deleteKeyTask:      s.deleteKey,
+		rotateKeyTask:      s.rotateKey,
+		expireMaterialTask: s.expireMaterial,
+		settleKeyTask:      s.settleKey,
 	}
 }

@@ -42,6 +42,8 @@ type stage struct {
 	iam map[string][]string
 	// last is the event of the last call.
 	last api.Event
+	// own are the service's own events, of tasks.
+	own []api.OwnEvent
 }
 
 func newStage(t testing.TB, options ...Option) *stage {
@@ -258,7 +260,10 @@ func (s *stage) advance(d time.Duration) {
 			s.t.Fatal(err)
 		}
 		err = s.store.Update(context.Background(), func(tx store.Tx) error {
-			return s.kms.Tasks()[task.Kind](s.call(root(), "", tx), raw)
+			c := s.call(root(), "", tx)
+			err := s.kms.Tasks()[task.Kind](c, raw)
+			s.own = append(s.own, c.Event.Own...)
+			return err
 		})
 		if err != nil {
 			s.t.Fatalf("%s: %v", task.Kind, err)

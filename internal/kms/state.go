@@ -3,6 +3,8 @@ package kms
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,24 +27,69 @@ const (
 	defaultPendingDays = 30
 )
 
-// usable refuses a key that is not enabled, for the operations that use it or
-// give the use of it (KMS guide, "Key states of AWS KMS keys").
-func (k keyRow) usable() error {
-	if err := k.notPendingDeletion(); err != nil {
-		return err
+// effective is the state that counts for the use of a key: one whose primary
+// Region changes goes on as before.
+func (k keyRow) effective() kmstypes.KeyState {
+	if k.State == kmstypes.KeyStateUpdating {
+		return k.Settled
 	}
-	if k.State == kmstypes.KeyStateDisabled {
-		return &kmstypes.DisabledException{Message: aws.String(k.ARN + " is disabled.")}
+	return k.State
+}
+
+// setState moves a key to a state, now or when its creation or update is over.
+func (k *keyRow) setState(s kmstypes.KeyState) {
+	if k.State == kmstypes.KeyStateCreating || k.State == kmstypes.KeyStateUpdating {
+		k.Settled = s
+		return
+	}
+	k.State = s
+}
+
+// stateNames are how errors call the states that refuse something (KMS guide,
+// "Key states of AWS KMS keys", notes to the table).
+var stateNames = map[kmstypes.KeyState]string{
+	kmstypes.KeyStatePendingDeletion:        "pending deletion",
+	kmstypes.KeyStatePendingReplicaDeletion: "pending replica deletion",
+	kmstypes.KeyStatePendingImport:          "pending import",
+	kmstypes.KeyStateCreating:               "creating",
+	kmstypes.KeyStateUpdating:               "updating",
+}
+
+// not refuses a key that is in one of some states.
+func (k keyRow) not(states ...kmstypes.KeyState) error {
+	if slices.Contains(states, k.State) {
+		return invalidState("%s is %s.", k.ARN, stateNames[k.State])
 	}
 	return nil
 }
 
+func invalidState(format string, args ...any) error {
+	return &kmstypes.KMSInvalidStateException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// usable refuses a key that is not enabled, for the operations that use it or
+// give the use of it (KMS guide, "Key states of AWS KMS keys").
+func (k keyRow) usable() error {
+	switch state := k.effective(); state {
+	case kmstypes.KeyStateEnabled:
+		return nil
+	case kmstypes.KeyStateDisabled:
+		return &kmstypes.DisabledException{Message: aws.String(k.ARN + " is disabled.")}
+	default:
+		return invalidState("%s is %s.", k.ARN, stateNames[state])
+	}
+}
+
 // notPendingDeletion refuses a key that waits for its deletion.
 func (k keyRow) notPendingDeletion() error {
-	if k.State == kmstypes.KeyStatePendingDeletion {
-		return &kmstypes.KMSInvalidStateException{Message: aws.String(k.ARN + " is pending deletion.")}
-	}
-	return nil
+	return k.not(kmstypes.KeyStatePendingDeletion, kmstypes.KeyStatePendingReplicaDeletion)
+}
+
+// steady refuses a key that waits for something: only what can be used is
+// enabled and disabled, and only what nobody is at work on.
+func (k keyRow) steady() error {
+	return k.not(kmstypes.KeyStatePendingDeletion, kmstypes.KeyStatePendingReplicaDeletion,
+		kmstypes.KeyStatePendingImport, kmstypes.KeyStateCreating, kmstypes.KeyStateUpdating)
 }
 
 func (s *Service) stateOperations() []api.Operation {
@@ -86,7 +133,7 @@ func (s *Service) enableKey(c *api.Call, in *kms.EnableKeyInput) (*kms.EnableKey
 	if err != nil {
 		return nil, err
 	}
-	if err := t.key.notPendingDeletion(); err != nil {
+	if err := t.key.steady(); err != nil {
 		return nil, err
 	}
 	t.key.State = kmstypes.KeyStateEnabled
@@ -102,7 +149,7 @@ func (s *Service) disableKey(c *api.Call, in *kms.DisableKeyInput) (*kms.Disable
 	if err != nil {
 		return nil, err
 	}
-	if err := t.key.notPendingDeletion(); err != nil {
+	if err := t.key.steady(); err != nil {
 		return nil, err
 	}
 	t.key.State = kmstypes.KeyStateDisabled
@@ -120,28 +167,44 @@ func (s *Service) scheduleKeyDeletion(c *api.Call, in *kms.ScheduleKeyDeletionIn
 	if err != nil {
 		return nil, err
 	}
-	if err := t.key.notPendingDeletion(); err != nil {
+	if err := t.key.not(kmstypes.KeyStatePendingDeletion, kmstypes.KeyStatePendingReplicaDeletion, kmstypes.KeyStateUpdating); err != nil {
 		return nil, err
 	}
 	days := pendingDays(in)
-	wait := time.Duration(days) * 24 * time.Hour
-	t.key.State = kmstypes.KeyStatePendingDeletion
-	t.key.DeletionDate = c.Now.Add(wait)
-	if err := t.put(c); err != nil {
-		return nil, err
-	}
-	err = c.Schedule(deleteKeyTask, t.arn, wait, keyTask{Account: t.scope.Account, Region: t.scope.Region, KeyID: t.id})
+	waits, err := hasReplicas(c, t)
 	if err != nil {
 		return nil, err
 	}
-	c.Event.ResponseElements = map[string]any{
-		"keyId": t.arn, "keyState": string(t.key.State), "deletionDate": eventTime(t.key.DeletionDate),
-		"pendingWindowInDays": days,
+	if waits {
+		t.key.State, t.key.PendingDays = kmstypes.KeyStatePendingReplicaDeletion, days
+	} else if err := t.pendDeletion(c, days); err != nil {
+		return nil, err
 	}
-	return &kms.ScheduleKeyDeletionOutput{
-		KeyId: aws.String(t.arn), KeyState: t.key.State, DeletionDate: aws.Time(t.key.DeletionDate),
-		PendingWindowInDays: aws.Int32(days),
-	}, nil
+	if err := t.put(c); err != nil {
+		return nil, err
+	}
+	c.Event.ResponseElements = map[string]any{"keyId": t.arn, "keyState": string(t.key.State), "pendingWindowInDays": days}
+	out := &kms.ScheduleKeyDeletionOutput{KeyId: aws.String(t.arn), KeyState: t.key.State, PendingWindowInDays: aws.Int32(days)}
+	if !waits {
+		c.Event.ResponseElements["deletionDate"] = eventTime(t.key.DeletionDate)
+		out.DeletionDate = aws.Time(t.key.DeletionDate)
+	}
+	return out, nil
+}
+
+// pendDeletion begins a key's waiting period.
+func (t *target) pendDeletion(c *api.Call, days int32) error {
+	wait := time.Duration(days) * day
+	t.key.State, t.key.PendingDays = kmstypes.KeyStatePendingDeletion, 0
+	t.key.DeletionDate = c.Now.Add(wait)
+	return t.schedule(c, deleteKeyTask, wait)
+}
+
+// schedule keeps a task of the key for later, in the key's Region.
+func (t target) schedule(c *api.Call, kind string, after time.Duration) error {
+	there := *c
+	there.Region = t.scope.Region
+	return there.Schedule(kind, t.arn, after, keyTask{Account: t.scope.Account, Region: t.scope.Region, KeyID: t.id})
 }
 
 func (s *Service) cancelKeyDeletion(c *api.Call, in *kms.CancelKeyDeletionInput) (*kms.CancelKeyDeletionOutput, error) {
@@ -149,11 +212,20 @@ func (s *Service) cancelKeyDeletion(c *api.Call, in *kms.CancelKeyDeletionInput)
 	if err != nil {
 		return nil, err
 	}
-	if t.key.State != kmstypes.KeyStatePendingDeletion {
-		return nil, &kmstypes.KMSInvalidStateException{Message: aws.String(t.arn + " is not pending deletion.")}
+	if t.key.notPendingDeletion() == nil {
+		return nil, invalidState("%s is not pending deletion.", t.arn)
 	}
 	t.key.State = kmstypes.KeyStateDisabled
-	t.key.DeletionDate = time.Time{}
+	complete, err := t.complete(c)
+	if err != nil {
+		return nil, err
+	}
+	if !complete {
+		// The guide says Disabled of all keys; one without its material can be in
+		// no other state than this.
+		t.key.State = kmstypes.KeyStatePendingImport
+	}
+	t.key.DeletionDate, t.key.PendingDays = time.Time{}, 0
 	respondWithKey(c, t.arn)
 	return &kms.CancelKeyDeletionOutput{KeyId: aws.String(t.arn)}, t.put(c)
 }
@@ -191,7 +263,11 @@ func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
 	if err := policies.Delete(c.Tx, t.scope, t.id); err != nil {
 		return err
 	}
-	return keys.Delete(c.Tx, t.scope, t.id)
+	if err := keys.Delete(c.Tx, t.scope, t.id); err != nil {
+		return err
+	}
+	c.Event.Own = append(c.Event.Own, t.ownEvent("DeleteKey"))
+	return s.leaveRelated(c, t)
 }
 
 // deleteMaterials removes what decrypts, from memory too.
