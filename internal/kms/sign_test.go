@@ -92,7 +92,7 @@ func negated(t *testing.T, signature []byte) []byte {
 	if _, err := asn1.Unmarshal(signature, &rs); err != nil {
 		t.Fatal(err)
 	}
-	rs.S.Sub(secp256k1.S256().N, rs.S)
+	rs.S.Sub(secp256k1.Params().N, rs.S)
 	der, err := asn1.Marshal(rs)
 	if err != nil {
 		t.Fatal(err)
