@@ -77,6 +77,11 @@ var nearlyAllowed = []diagnose.CauseKind{diagnose.ConditionMismatch, diagnose.Re
 // statement that does not fit for a condition, who cannot read it may say that
 // none allows: that is what the event says, and the fix is the same.
 func (s *scenario) known(c *diagnose.Cause) bool {
+	// Whose start EC2 refused stands in the trail alone; that somebody had stopped the
+	// instance before stays true.
+	if d := s.whole.Denied; c.Kind == diagnose.StoppedByUser && d != nil && d.ErrorCode == "Client.UnauthorizedOperation" && strings.Contains(c.Note.String(), "cloudtrail:LookupEvents") {
+		return true
+	}
 	for _, w := range append([]diagnose.Cause{*s.whole.Cause}, s.whole.Further...) {
 		missing := slices.Contains(nearlyAllowed, w.Kind) && (c.Kind == diagnose.IdentityMissing || c.Kind == diagnose.KeyPolicyMissing)
 		controlled := (w.Kind == diagnose.ServiceControlPolicy || w.Kind == diagnose.ResourceControlPolicy) && c.Kind == diagnose.ControlPolicy

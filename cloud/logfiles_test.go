@@ -67,6 +67,7 @@ func (a *archive) sameReport(want, got *diagnose.Report) {
 		a.must(r.WriteJSON(&b))
 		a.must(json.Unmarshal(b.Bytes(), &v))
 		delete(v, "unread")
+		delete(v, "missing")
 		return v
 	}
 	source := cmpopts.IgnoreMapEntries(func(name string, _ any) bool { return name == "source" })

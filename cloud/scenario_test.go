@@ -43,6 +43,7 @@ import (
 //	get V PATH                    $V is a member of the last answer: a.0.b
 //	instance I [KEY…]             root makes a stopped instance, with a volume for each key
 //	start W I STATE               W starts it, and it ends in that state
+//	refused W I                   EC2 itself refuses that W starts it
 //	launch W I STATE [KEY…]       W launches one
 //	stop W I                      W stops it
 //	group G I KEY                 an Auto Scaling group launches an instance that fails
@@ -243,6 +244,11 @@ func init() {
 		"start": func(s *scenario, w []string, _ string) error {
 			s.start(s.person(w[0]), s.vars[w[1]])
 			s.await(s.vars[w[1]], ec2types.InstanceStateName(w[2]))
+			return nil
+		},
+		"refused": func(s *scenario, w []string, _ string) error {
+			_, err := s.person(w[0]).ec2.StartInstances(s.Context(), &ec2.StartInstancesInput{InstanceIds: []string{s.vars[w[1]]}})
+			wantCode(s, err, "UnauthorizedOperation")
 			return nil
 		},
 		"launch": func(s *scenario, w []string, _ string) error {

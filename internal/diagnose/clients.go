@@ -56,6 +56,7 @@ type CloudTrail interface {
 
 // STS is what the doctor asks of STS. *sts.Client has it.
 type STS interface {
+	DecodeAuthorizationMessage(context.Context, *sts.DecodeAuthorizationMessageInput, ...func(*sts.Options)) (*sts.DecodeAuthorizationMessageOutput, error)
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 

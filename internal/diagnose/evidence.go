@@ -17,7 +17,8 @@ type Evidence struct {
 	Volumes []Volume
 	// Keys are those of the volumes, in that order, each once.
 	Keys []Key
-	// Start, Denied and Stop are nil where the trail has no such event.
+	// Start, Denied and Stop are nil where the trail has no such event. Denied is a
+	// request to KMS, or the one that EC2 itself refused.
 	Start, Denied, Stop *Event
 	// Caller is who started the instance, nil if nobody could tell.
 	Caller *Caller
@@ -26,6 +27,12 @@ type Evidence struct {
 	Organization   *Organization
 	NoOrganization bool
 	Unread         []Unread
+	// Earlier is the call that started the instance the time before, nil if the
+	// trail has none: it ran then.
+	Earlier *Event
+	// Changed is the last change of the policy of the denied key before the denial,
+	// nil if the trail has none.
+	Changed *Event
 	// Forecast: the question is whether a named principal could start the
 	// instance, whoever stopped it.
 	Forecast bool
@@ -80,6 +87,8 @@ type Event struct {
 	InvokedBy string `json:"invokedBy,omitempty"`
 	// Key is the KMS key's ARN, where the event tells it.
 	Key string `json:"key,omitempty"`
+	// Decoded is the encoded part of the message, where it has one and STS decoded it.
+	Decoded *Decoded `json:"decoded,omitempty"`
 
 	region   string
 	identity identity
@@ -196,6 +205,23 @@ func (e *Evidence) clone() *Evidence {
 		c.Caller = &caller
 	}
 	return &c
+}
+
+// Operation is an operation of EC2 that asks KMS for keys.
+type Operation string
+
+// The operations.
+const (
+	StartInstances Operation = "StartInstances"
+	RunInstances   Operation = "RunInstances"
+)
+
+// operation is the one that failed.
+func (e *Evidence) operation() Operation {
+	if e.launching() {
+		return RunInstances
+	}
+	return StartInstances
 }
 
 // launching tells whether the instance failed while it was new: then its

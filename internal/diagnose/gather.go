@@ -82,7 +82,15 @@ func (g *gatherer) causes() {
 	}
 	g.together((*gatherer).keys, (*gatherer).askForRefused)
 	g.kmsEvents()
-	g.caller()
+	g.together(
+		(*gatherer).caller,
+		(*gatherer).keyPolicyChange,
+		func(g *gatherer) {
+			if v := g.evidence.Denied; v != nil {
+				g.decode(v)
+			}
+		},
+	)
 }
 
 // gatherer fills in the evidence. Several may work on one at the same time, each

@@ -14,7 +14,7 @@ import (
 // policies, and the organization's.
 func (g *gatherer) caller() {
 	e := g.evidence
-	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) {
+	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
 		return
 	}
 	switch {
@@ -28,7 +28,7 @@ func (g *gatherer) caller() {
 	if p := g.options.Principal; e.Caller == nil && p != "" {
 		e.Caller = namedCaller(p)
 		if e.Caller != nil {
-			e.Caller.Source, e.Caller.Told = "--principal", phrase.Say("the command line")
+			e.Caller.Source, e.Caller.Told = commandLine, phrase.Say("the command line")
 		}
 	}
 	if e.Caller == nil {
@@ -55,6 +55,9 @@ func (g *gatherer) caller() {
 		e.Caller.Policies = append(e.Caller.Policies, PolicyRead{Source: call, Name: h.Name, ARN: h.ARN})
 	}
 }
+
+// commandLine is the source of a caller whom nobody but the user named.
+const commandLine = "--principal"
 
 // callerOf is who an event says made the call.
 func callerOf(v *Event, partition string) *Caller {

@@ -126,6 +126,10 @@ func (g *gatherer) readInstance(account string, i *ec2types.Instance) {
 		TransitionReason: aws.ToString(i.StateTransitionReason), Launched: i.LaunchTime,
 		Image: aws.ToString(i.ImageId), RootDevice: aws.ToString(i.RootDeviceName),
 	}
+	e.Instance.Tags = make(map[string]string)
+	for _, t := range i.Tags {
+		e.Instance.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
 	if i.State != nil {
 		e.Instance.State = string(i.State.Name)
 	}

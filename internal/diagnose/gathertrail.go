@@ -51,22 +51,29 @@ func (g *gatherer) instanceEvents() {
 // takeInstanceEvents picks from events, which are newest first.
 func (g *gatherer) takeInstanceEvents(events []Event) {
 	e := g.evidence
-	started := false
+	started, stoppedBefore := false, false
 	for i := range events {
 		v := &events[i]
-		if v.failed() || !v.mentions(e.Instance.ID) {
+		if !v.mentions(e.Instance.ID) {
+			continue
+		}
+		if v.failed() {
 			continue
 		}
 		switch v.Name {
 		case "StartInstances", "RunInstances":
 			started = true
-			if e.Start == nil && g.byPrincipal(v) {
+			switch {
+			case e.Start == nil && g.byPrincipal(v):
 				e.Start = v
+			case e.Start != nil && e.Earlier == nil && stoppedBefore && v.Time.Before(e.Start.Time):
+				e.Earlier = v
 			}
 		case "StopInstances", "TerminateInstances":
 			if e.Stop == nil && !started {
 				e.Stop = v
 			}
+			stoppedBefore = stoppedBefore || e.Start != nil
 		}
 	}
 }
@@ -87,6 +94,31 @@ func (g *gatherer) kmsEvents() {
 			g.deniedVolume()
 			return
 		}
+	}
+	g.startRefused()
+}
+
+// startRefused looks for a start that EC2 itself refused after the last that it
+// took: then KMS was not asked. Such events do not list their resources.
+func (g *gatherer) startRefused() {
+	e := g.evidence
+	if e.launching() || e.gone() {
+		return
+	}
+	var from, to time.Time
+	if e.Start != nil {
+		from, to = e.Start.Time, e.Start.Time.Add(90*24*time.Hour)
+	}
+	events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, string(StartInstances), from, to)
+	for i := range events {
+		v := &events[i]
+		if !v.mentions(e.Instance.ID) || !g.byPrincipal(v) {
+			continue
+		}
+		if v.ErrorCode == unauthorized {
+			e.Denied = v
+		}
+		return // one that EC2 took is newer
 	}
 }
 

@@ -90,6 +90,9 @@ func (e *Evidence) allowing(same []trial, principal any) []statement {
 			Condition: operators{"Bool": {"kms:GrantIsForAWSResource": true}},
 		})
 	}
+	if same[0].own {
+		return append(all, statement{Effect: "Allow", Action: actions, Resource: resourcesOf(same)})
+	}
 	others := slices.DeleteFunc(actions, func(a string) bool { return a == "kms:CreateGrant" })
 	if len(others) > 0 {
 		all = append(all, statement{

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -15,13 +16,14 @@ const maxCauses = 6
 // enough. It reads nothing but the evidence and changes nothing of it.
 func Judge(e *Evidence) *Report {
 	r := newReport(e)
+	r.Missing = r.MissingPermissions()
 	switch e.Instance.State {
 	case "running":
 		return r.end(NothingWrong, phrase.Say("Nothing is wrong: %s is running.", e.Instance.ID))
 	case "pending", "stopping":
 		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
 	}
-	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) {
+	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
 		r.conclude(f)
 		return r
 	}
@@ -39,7 +41,7 @@ func newReport(e *Evidence) *Report {
 	return &Report{
 		Version: Version, Account: e.Site.Account, Region: e.Site.Region,
 		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: filled(e.Keys),
-		Start: e.Start, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
+		Start: e.Start, Earlier: e.Earlier, Changed: e.Changed, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
 		Further: []Cause{}, Fixes: []Fix{},
 	}
 }
@@ -98,6 +100,7 @@ func (r *Report) judgeStart(e *Evidence) {
 			break
 		}
 		work.compare(&f.cause, t)
+		work.tellChange(&f.cause)
 		work.quote(&f.cause)
 		r.conclude(f)
 		if !work.repair(f.fixes) {
@@ -146,6 +149,8 @@ func (e *Evidence) byLayer(same []trial) (finding, bool) {
 	d := &same[0].decision
 	explicit := d.Outcome == access.ExplicitDeny
 	switch {
+	case same[0].own:
+		return e.ownDenied(same), true
 	case d.Layer == access.IdentityLayer && explicit:
 		return e.identityDenied(same), true
 	case d.Layer == access.IdentityLayer:
@@ -207,7 +212,7 @@ func (e *Evidence) fromEvent(trials []trial, t *trial) (finding, bool) {
 	same := []trial{*t}
 	for i := range trials {
 		o := &trials[i]
-		if o.step.By == t.step.By && o.decision.Outcome == access.Depends && o != t {
+		if o.step.By == t.step.By && o.own == t.own && o.decision.Outcome == access.Depends && o != t {
 			same = append(same, *o)
 		}
 	}
@@ -243,6 +248,8 @@ func settle(v *access.Decision, d Denial) {
 func (e *Evidence) settled(same []trial, d Denial) (finding, bool) {
 	unread := e.unreadLayer(d.Layer)
 	switch {
+	case same[0].own:
+		return e.ownDenied(same), true
 	case d.Explicit && same[0].decision.By != nil:
 		return e.byLayer(same)
 	case d.Explicit:
@@ -278,12 +285,15 @@ func (r *Report) undecided(e *Evidence, t *trial) {
 		t.request.Principal.ARN, t.request.Action, strings.Join(t.decision.Missing, "; ")))
 }
 
+// trailDenied tells whether the doctor may not look events up.
+func (e *Evidence) trailDenied() bool {
+	return slices.ContainsFunc(e.Unread, func(u Unread) bool { return u.Call == lookupEvents && u.Denied })
+}
+
 // nobodyKnown says why nobody can tell who started the instance.
 func (e *Evidence) nobodyKnown() phrase.Text {
-	for _, u := range e.Unread {
-		if u.Call == lookupEvents && u.Denied {
-			return phrase.Say("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
-		}
+	if e.trailDenied() {
+		return phrase.Say("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
 	}
 	return phrase.Say("No event tells who started %s: name the caller with --principal.", e.Instance.ID)
 }

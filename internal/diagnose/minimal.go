@@ -163,7 +163,7 @@ func (e *Evidence) room(fixes []Fix) requestset.Set {
 		{Effect: "Allow", Action: actions, Resource: e.keyARNs(), Condition: via},
 		{Effect: "Allow", Action: "kms:CreateGrant", Resource: e.keyARNs(), Condition: operators{"Bool": {"kms:GrantIsForAWSResource": "true"}}},
 	}
-	room := allowedBy(allowed...)
+	room := allowedBy(allowed...).Or(e.intended())
 	if exempts(fixes) {
 		everything := statement{Effect: "Allow", Action: "*", Resource: "*"}
 		for _, key := range [...]string{"aws:ViaAWSService", "kms:GrantIsForAWSResource"} {

@@ -44,7 +44,7 @@ func opened(before, after *Evidence) (list []Opening, direct policy.Truth) {
 	if err != nil {
 		return nil, policy.Maybe
 	}
-	direct = direct.Or(more.And(withoutService).Find(requestset.Options{}).Any)
+	direct = direct.Or(more.And(withoutService).Minus(before.intended()).Find(requestset.Options{}).Any)
 	for i := range after.Keys {
 		k := &after.Keys[i]
 		b := before.key(k.ARN)

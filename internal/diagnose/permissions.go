@@ -13,9 +13,12 @@ func Permissions() []string {
 	for prefix, client := range map[string]reflect.Type{
 		"ec2": reflect.TypeFor[EC2](), "kms": reflect.TypeFor[KMS](), "iam": reflect.TypeFor[IAM](),
 		"cloudtrail": reflect.TypeFor[CloudTrail](), "organizations": reflect.TypeFor[Organizations](), "autoscaling": reflect.TypeFor[AutoScaling](),
+		"sts": reflect.TypeFor[STS](),
 	} {
 		for m := range client.Methods() {
-			all = append(all, prefix+":"+m.Name)
+			if name := prefix + ":" + m.Name; name != "sts:GetCallerIdentity" { // it takes none
+				all = append(all, name)
+			}
 		}
 	}
 	slices.Sort(all)

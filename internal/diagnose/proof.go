@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
@@ -21,7 +22,7 @@ func prove(before, after *Evidence, first []trial, cause *Cause, fixes []Fix) *P
 		t := &trials[i]
 		p.Sufficient = p.Sufficient && t.passes()
 		p.Steps = append(p.Steps, Check{
-			Action: t.request.Action, Principal: t.request.Principal.ARN, Key: t.request.Resource, Volume: t.step.Volume,
+			Action: t.request.Action, Principal: t.request.Principal.ARN, Key: t.keyARN(), Volume: t.step.Volume,
 			What: stepWords(t), Before: first[i].outcome(), After: t.outcome(),
 		})
 	}
@@ -92,6 +93,10 @@ func stepWords(t *trial) phrase.Text {
 		name = phrase.Say("%s for %s", t.step.Operation, t.step.Volume)
 	}
 	switch t.step.By {
+	case launch.ByCaller:
+		if t.own {
+			return phrase.Say("%s, by the caller", strings.TrimPrefix(t.request.Action, "ec2:"))
+		}
 	case launch.ByInfrastructure:
 		return phrase.Say("%s, by EC2's role for the instance", name)
 	case launch.ByService:

@@ -40,6 +40,12 @@ type Report struct {
 	// Start is the call that started or launched the instance last, nil if the
 	// trail has none.
 	Start *Event `json:"start"`
+	// Earlier is the call that started it the time before, after which it ran: nil if
+	// the trail has none.
+	Earlier *Event `json:"earlier"`
+	// Changed is the last change of the denied key's policy before the denial, nil
+	// where there is none or where it plays no part.
+	Changed *Event `json:"changed"`
 	// Denied is the event of the request that failed, nil if the trail has none.
 	Denied *Event `json:"denied"`
 	// Stop is the call that stopped or terminated the instance, where that is the cause.
@@ -49,6 +55,9 @@ type Report struct {
 	Organization *Organization `json:"organization"`
 	// Unread is what could not be read, and the permission that was missing.
 	Unread []Unread `json:"unread"`
+	// Missing is the smallest policy that would have let the doctor read what it was
+	// denied, as JSON text; empty where it was denied nothing.
+	Missing string `json:"missing,omitempty"`
 
 	Cause *Cause `json:"cause"`
 	// Further are causes that show once the first is out of the way.
@@ -255,6 +264,9 @@ type Instance struct {
 	Image            string     `json:"image,omitempty"`
 	RootDevice       string     `json:"rootDevice,omitempty"`
 	Zone             string     `json:"zone,omitempty"`
+
+	// Tags are the instance's, nil if they are not known.
+	Tags map[string]string `json:"-"`
 }
 
 // Reason is an instance's StateReason.

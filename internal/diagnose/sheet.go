@@ -18,12 +18,14 @@ type sheet struct {
 	// Word is the outcome, Summary its sentence.
 	Word, Summary string
 	// Facts say what it is about.
-	Facts   []fact
-	Causes  []causeSheet
-	Fixes   []fixSheet
-	Ways    []waySheet
-	Proof   *proofSheet
-	Unread  []unreadSheet
+	Facts  []fact
+	Causes []causeSheet
+	Fixes  []fixSheet
+	Ways   []waySheet
+	Proof  *proofSheet
+	Unread []unreadSheet
+	// Missing is the policy that lets the doctor read it, if permissions are missing.
+	Missing string
 	Next    []nextSheet
 	Steps   []stepSheet
 	Volumes []Volume
@@ -135,6 +137,7 @@ func (r *Report) sheet(l phrase.Language) *sheet {
 	for _, u := range r.Unread {
 		s.Unread = append(s.Unread, unreadSheet{What: clean(u.What), Call: clean(u.Call), Why: clean(u.Why), Denied: u.Denied})
 	}
+	s.Missing = flat(clean(r.Missing))
 	s.Next = r.next(t)
 	return s
 }

@@ -340,6 +340,13 @@ func (p *page) unread(s *sheet) {
 			p.prose(faint, "    ", u.Why)
 		}
 	}
+	if s.Missing == "" {
+		return
+	}
+	p.prose("", "  ", p.say(phrase.Say("This policy lets the doctor read it:")))
+	for l := range strings.SplitSeq(s.Missing, "\n") {
+		p.line("    " + p.paint(cyan, l))
+	}
 }
 
 // foot ends the report: what the fix was proved to be, and what to type next.

@@ -14,11 +14,21 @@ type trial struct {
 	decision access.Decision
 	// fault is the state that keeps the key from being used; empty if none.
 	fault CauseKind
+	// own: the request is EC2's own, not one to KMS.
+	own bool
 	// nobody: the request is the caller's, and nobody knows the caller.
 	nobody bool
 }
 
 func (t *trial) passes() bool { return t.fault == "" && !t.nobody && t.decision.Allowed() }
+
+// keyARN is the key that is asked for, empty where it is none.
+func (t *trial) keyARN() string {
+	if t.own {
+		return ""
+	}
+	return t.request.Resource
+}
 
 // outcome is the trial's end in a word.
 func (t *trial) outcome() string {
@@ -35,7 +45,7 @@ func (t *trial) outcome() string {
 // that may be made is there for the requests after it.
 func (e *Evidence) try() []trial {
 	grants := make(map[string][]access.Grant)
-	var all []trial
+	all := e.ownTrials()
 	for _, s := range e.steps() {
 		made := true
 		for _, r := range s.Requests(e.Site, e.principal()) {
@@ -159,7 +169,7 @@ func firstFailing(trials []trial) *trial {
 func alike(trials []trial, t *trial) []trial {
 	var same []trial
 	for _, o := range trials {
-		if !o.passes() && o.fault == t.fault && o.step.By == t.step.By &&
+		if !o.passes() && o.own == t.own && o.fault == t.fault && o.step.By == t.step.By &&
 			o.decision.Layer == t.decision.Layer && o.decision.Outcome == t.decision.Outcome {
 			same = append(same, o)
 		}
@@ -169,7 +179,7 @@ func alike(trials []trial, t *trial) []trial {
 
 // keysOf and volumesOf list what trials are about, each once, in order.
 func keysOf(trials []trial) []string {
-	return distinct(trials, func(t *trial) string { return t.request.Resource })
+	return distinct(trials, (*trial).keyARN)
 }
 
 func volumesOf(trials []trial) []string {

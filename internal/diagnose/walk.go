@@ -40,6 +40,8 @@ func (r *Report) walk(t teller) []stepSheet {
 	w := &walker{teller: t, report: r}
 	w.stateReason()
 	w.refused()
+	w.decoded()
+	w.changed()
 	w.started()
 	w.volumes()
 	w.keys()
@@ -115,10 +117,18 @@ func (w *walker) refused() {
 		w.means(phrase.Say("No event of a refused request was found."))
 		return
 	}
-	w.step(phrase.Say("The request to KMS that was refused"), d.Source)
+	title := phrase.Say("The request to KMS that was refused")
+	if strings.HasPrefix(d.ErrorCode, "Client.") {
+		title = phrase.Say("The call that EC2 itself refused")
+	}
+	w.step(title, d.Source)
 	w.event(d)
 	w.returned("errorCode", d.ErrorCode)
-	w.returned("errorMessage", d.ErrorMessage)
+	message, encoded, _ := strings.Cut(d.ErrorMessage, " "+encodedMark)
+	if encoded != "" {
+		message += " …" // what is encoded is for STS to read
+	}
+	w.returned("errorMessage", message)
 	denial, worded := ParseDenial(d.ErrorMessage)
 	switch {
 	case !worded:
@@ -130,6 +140,35 @@ func (w *walker) refused() {
 	default:
 		w.means(phrase.Say("No policy of this kind allows the request: %s.", layerWords(denial.Layer)))
 	}
+}
+
+// decoded tells what was encoded in the message.
+func (w *walker) decoded() {
+	if w.report.Denied == nil || w.report.Denied.Decoded == nil {
+		return
+	}
+	d := w.report.Denied.Decoded
+	w.step(phrase.Say("What is encoded in its message"), d.Source)
+	w.returned("action", d.Action)
+	w.returned("resource", d.Resource)
+	w.returned("explicitDeny", strconv.FormatBool(d.Explicit))
+	w.returned("statementId", strings.Join(d.Statements, ", "))
+	if d.Explicit {
+		w.means(phrase.Say("A statement denies %s.", d.Action))
+	} else {
+		w.means(phrase.Say("No statement allows %s.", d.Action))
+	}
+}
+
+// changed tells who changed the key policy.
+func (w *walker) changed() {
+	v := w.report.Changed
+	if v == nil {
+		return
+	}
+	w.step(phrase.Say("The last change of the key policy"), v.Source)
+	w.event(v)
+	w.means(phrase.Say("The key policy was another before."))
 }
 
 func (w *walker) event(v *Event) {
@@ -152,6 +191,9 @@ func (w *walker) started() {
 	default:
 		w.step(phrase.Say("Who started it"), lookupEvents)
 		w.means(phrase.Say("Nobody is known to have started it."))
+	}
+	if r.Earlier != nil {
+		w.event(r.Earlier)
 	}
 	if r.Stop != nil {
 		w.event(r.Stop)
