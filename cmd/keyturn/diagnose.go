@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -86,7 +89,7 @@ Exit codes:
 	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step: what was asked, what it returned, what that means; and the whole proof")
-	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text or json")
+	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text, json, markdown (a ticket) or html (one page by itself)")
 	return c
 }
 
@@ -106,8 +109,11 @@ func oneInstance(c *cobra.Command, args []string) error {
 }
 
 func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
-	if o.output != "text" && o.output != "json" {
-		return &advised{phrase.NewError(phrase.Say("there is no output form %q", o.output), nil), phrase.Say("use %s", "-o text, -o json")}
+	if !slices.Contains(reportForms, o.output) {
+		return &advised{
+			phrase.NewError(phrase.Say("there is no output form %q", o.output), nil),
+			phrase.Say("use %s", "-o "+strings.Join(reportForms, ", -o ")),
+		}
 	}
 	lang, err := chooseLanguage(o.lang)
 	if err != nil {
@@ -130,19 +136,28 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if err != nil {
 		return withHint(err)
 	}
-	out := c.OutOrStdout()
-	if o.output == "json" {
-		err = report.WriteJSON(out)
-	} else {
-		err = report.WriteText(out, diagnose.Style{Color: colored(out), Language: lang, Width: columns(out), Verbose: o.verbose})
-	}
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+	if err := writeReport(c.OutOrStdout(), report, o, lang); err != nil {
+		return err
 	}
 	if code := report.ExitCode(); code != exitOK {
 		return exitError(code)
 	}
 	return nil
+}
+
+// reportForms are the forms of a report.
+var reportForms = []string{"text", "json", "markdown", "html"}
+
+func writeReport(w io.Writer, r *diagnose.Report, o diagnoseOptions, lang phrase.Language) error {
+	switch o.output {
+	case "json":
+		return r.WriteJSON(w)
+	case "markdown":
+		return r.WriteMarkdown(w, lang)
+	case "html":
+		return r.WriteHTML(w, lang)
+	}
+	return r.WriteText(w, diagnose.Style{Color: colored(w), Language: lang, Width: columns(w), Verbose: o.verbose})
 }
 
 // instance is the one that the target leads to.

@@ -22,6 +22,7 @@ func (f *Fix) diff() string {
 // Diff is a unified diff of two policies in their pretty form, under the name of
 // the document; empty where they say the same.
 func Diff(name, was, is string) string {
+	name = strings.Join(strings.Fields(name), " ") // a line is a line of the form
 	d := diff.Diff(name, []byte(lines(was)), name, []byte(lines(is)))
 	// The first line is diff's own, and no part of the form that patch reads.
 	if _, rest, ok := bytes.Cut(d, []byte("\n")); ok {

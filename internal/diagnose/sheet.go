@@ -17,6 +17,8 @@ type sheet struct {
 	Outcome  Outcome
 	// Word is the outcome, Summary its sentence.
 	Word, Summary string
+	Instance      string
+	Heads         heads
 	// Facts say what it is about.
 	Facts  []fact
 	Causes []causeSheet
@@ -28,8 +30,55 @@ type sheet struct {
 	Missing string
 	Next    []nextSheet
 	Steps   []stepSheet
-	Volumes []Volume
-	Keys    []Key
+	Volumes []volumeSheet
+	Keys    []keySheet
+}
+
+// heads are the headings and labels of a report.
+type heads struct {
+	Cause, Behind, Fix, Instead, Proof, AllNew, Unread, Next, Steps string
+	Requests, Before, After, Documents, Call                        string
+	Volumes, Volume, Device, Encrypted, Keys, Key, State, Type      string
+	Layer, Checked, Target                                          string
+}
+
+func (t teller) heads() heads {
+	return heads{
+		Cause: t.say(phrase.Say("Cause")), Behind: t.say(phrase.Say("And behind it")), Fix: t.say(phrase.Say("Fix")),
+		Instead: t.say(phrase.Say("Or instead")), Proof: t.say(phrase.Say("Proof")), AllNew: t.say(phrase.Say("All that is new")),
+		Unread: t.say(phrase.Say("Could not read")), Next: t.say(phrase.Say("Next")), Steps: t.say(phrase.Say("Step by step")),
+		Requests: t.say(phrase.Say("Requests")), Before: t.say(phrase.Say("Before")), After: t.say(phrase.Say("With the fix")),
+		Documents: t.say(phrase.Say("Policies")), Call: t.say(phrase.Say("Call")),
+		Volumes: t.say(phrase.Say("Volumes")), Volume: t.say(phrase.Say("Volume")), Device: t.say(phrase.Say("Device")),
+		Encrypted: t.say(phrase.Say("Encrypted")), Keys: t.say(phrase.Say("Keys")), Key: t.say(phrase.Say("Key")),
+		State: t.say(phrase.Say("State")), Type: t.say(phrase.Say("Type")),
+		Layer: t.say(phrase.Say("Layer")), Checked: t.say(phrase.Say("Checked")), Target: t.say(phrase.Say("Target")),
+	}
+}
+
+// volumeSheet and keySheet are rows of tables.
+type volumeSheet struct{ ID, Device, Encrypted, Key string }
+
+type keySheet struct{ ARN, Alias, State, Manager string }
+
+func (r *Report) volumeSheets(t teller) []volumeSheet {
+	list := make([]volumeSheet, len(r.Volumes))
+	for i, v := range r.Volumes {
+		encrypted := phrase.Say("no")
+		if v.Encrypted {
+			encrypted = phrase.Say("yes")
+		}
+		list[i] = volumeSheet{clean(v.ID), clean(v.Device), t.say(encrypted), clean(v.Key)}
+	}
+	return list
+}
+
+func (r *Report) keySheets(t teller) []keySheet {
+	list := make([]keySheet, len(r.Keys))
+	for i, k := range r.Keys {
+		list[i] = keySheet{clean(k.ARN), clean(strings.Join(k.Aliases, ", ")), t.say(keyStateWords(k.State)), clean(k.Manager)}
+	}
+	return list
 }
 
 // fact is something with a label.
@@ -57,6 +106,9 @@ type proofSheet struct {
 	Others   []checkSheet
 	Opened   []openedSheet
 }
+
+// Checks are all requests of the proof.
+func (p *proofSheet) Checks() []checkSheet { return append(slices.Clone(p.Steps), p.Others...) }
 
 // verdict is one claim about the fixes.
 type verdict struct {
@@ -122,8 +174,8 @@ func (r *Report) sheet(l phrase.Language) *sheet {
 	}
 	t := teller{l}
 	s := &sheet{
-		Language: l, Outcome: r.Outcome, Word: t.say(r.word()), Summary: t.say(r.Summary), Facts: r.facts(t),
-		Volumes: r.Volumes, Keys: r.Keys, Proof: r.proofSheet(t), Steps: r.walk(t),
+		Language: l, Outcome: r.Outcome, Instance: clean(r.Instance.ID), Heads: t.heads(), Word: t.say(r.word()), Summary: t.say(r.Summary), Facts: r.facts(t),
+		Volumes: r.volumeSheets(t), Keys: r.keySheets(t), Proof: r.proofSheet(t), Steps: r.walk(t),
 	}
 	if r.Cause != nil {
 		for _, c := range append([]Cause{*r.Cause}, r.Further...) {
@@ -145,11 +197,11 @@ func (r *Report) sheet(l phrase.Language) *sheet {
 func (r *Report) word() phrase.Text {
 	switch r.Outcome {
 	case CauseFound:
-		return phrase.Say("CAUSE FOUND")
+		return phrase.Say("Cause found")
 	case NothingWrong:
-		return phrase.Say("NOTHING WRONG")
+		return phrase.Say("Nothing wrong")
 	}
-	return phrase.Say("NO CONCLUSION")
+	return phrase.Say("No conclusion")
 }
 
 // facts say which instance, keys and event it is about.

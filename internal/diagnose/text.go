@@ -85,7 +85,7 @@ func (p *page) paint(color, s string) string {
 
 func (p *page) say(t phrase.Text) string { return t.In(p.style.Language) }
 
-func (p *page) section(name phrase.Text) { p.line("\n" + p.paint(bold, p.say(name))) }
+func (p *page) section(name string) { p.line("\n" + p.paint(bold, strings.ToUpper(name))) }
 
 func (p *page) line(s string) { p.WriteString(s + "\n") }
 
@@ -152,14 +152,14 @@ func (p *page) outcome(s *sheet) {
 	case NothingWrong:
 		color = green
 	}
-	p.line(p.paint(color, s.Word))
+	p.line(p.paint(color, strings.ToUpper(s.Word)))
 	p.prose(bold, "", s.Summary)
 	p.facts("  ", s.Facts)
 }
 
 // walk writes the steps.
 func (p *page) walk(s *sheet) {
-	p.section(phrase.Say("STEP BY STEP"))
+	p.section(s.Heads.Steps)
 	for _, step := range s.Steps {
 		p.line(fmt.Sprintf("%2d. %s  %s", step.Number, p.paint(bold, step.Title), p.paint(faint, "["+step.Call+"]")))
 		p.facts("    ", step.Returned)
@@ -172,17 +172,17 @@ func (p *page) causes(s *sheet) {
 		switch {
 		case i > 0:
 			p.line("")
-			p.line("  " + p.paint(bold, p.say(phrase.Say("And behind it:"))))
+			p.line("  " + p.paint(bold, s.Heads.Behind+":"))
 		case p.style.Verbose || len(c.Facts) > 0 || c.Note != "":
-			p.section(phrase.Say("CAUSE"))
+			p.section(s.Heads.Cause)
 		}
 		if i > 0 || p.style.Verbose {
 			p.prose(red, "  ", c.Sentence)
 		}
 		facts := c.Facts
 		if p.style.Verbose {
-			facts = append(filledFacts(fact{Label: p.say(phrase.Say("Layer")), Value: c.Layer}), facts...)
-			facts = append(facts, filledFacts(fact{Label: p.say(phrase.Say("Checked")), Value: c.Checked})...)
+			facts = append(filledFacts(fact{Label: s.Heads.Layer, Value: c.Layer}), facts...)
+			facts = append(facts, filledFacts(fact{Label: s.Heads.Checked, Value: c.Checked})...)
 		}
 		p.facts("  ", facts)
 		p.quote(c.Lines)
@@ -225,12 +225,12 @@ func (p *page) fixes(s *sheet) {
 	if len(s.Fixes) == 0 {
 		return
 	}
-	p.section(phrase.Say("FIX"))
+	p.section(s.Heads.Fix)
 	for i, f := range s.Fixes {
 		if i > 0 {
 			p.line("")
 		}
-		p.prose(bold, "  ", p.say(phrase.Say("%s:", f.Title)))
+		p.prose(bold, "  ", f.Title+":")
 		if p.style.Verbose {
 			p.prose(faint, "  ", f.Target)
 		}
@@ -267,11 +267,11 @@ func (p *page) ways(s *sheet) {
 		for _, w := range s.Ways {
 			titles = append(titles, phrase.Say("%d. %s", w.Rank, w.Title))
 		}
-		p.prose("", "  ", p.say(phrase.Say("Or instead: %s", phrase.Join("; ", titles...))))
+		p.prose("", "  ", s.Heads.Instead+": "+p.say(phrase.Join("; ", titles...)))
 		return
 	}
 	p.line("")
-	p.line("  " + p.paint(bold, p.say(phrase.Say("Or instead:"))))
+	p.line("  " + p.paint(bold, s.Heads.Instead+":"))
 	for _, w := range s.Ways {
 		p.hanging("", "    "+fmt.Sprintf("%d. ", w.Rank), "       ", w.Title)
 		for _, target := range w.Targets {
@@ -290,7 +290,7 @@ func (p *page) proof(s *sheet) {
 	if s.Proof == nil {
 		return
 	}
-	p.section(phrase.Say("PROOF"))
+	p.section(s.Heads.Proof)
 	for i, v := range s.Proof.Verdicts {
 		p.prose(truthColors[v.Truth], "  ", v.Sentence)
 		p.because("    ", v.Because)
@@ -302,7 +302,7 @@ func (p *page) proof(s *sheet) {
 	if len(s.Proof.Opened) == 0 {
 		return
 	}
-	p.line("  " + p.say(phrase.Say("All that is new:")))
+	p.line("  " + s.Heads.AllNew + ":")
 	for _, o := range s.Proof.Opened {
 		p.prose("", "    ", o.Who)
 		for _, request := range o.Requests {
@@ -333,7 +333,7 @@ func (p *page) unread(s *sheet) {
 	if len(s.Unread) == 0 {
 		return
 	}
-	p.section(phrase.Say("COULD NOT READ"))
+	p.section(s.Heads.Unread)
 	for _, u := range s.Unread {
 		p.hanging("", "  - ", "    ", u.What+" ("+u.Call+")")
 		if p.style.Verbose || !u.Denied {
@@ -351,7 +351,7 @@ func (p *page) unread(s *sheet) {
 
 // foot ends the report: what the fix was proved to be, and what to type next.
 func (p *page) foot(s *sheet) {
-	proof, next := p.say(phrase.Say("PROOF")), p.say(phrase.Say("NEXT"))
+	proof, next := strings.ToUpper(s.Heads.Proof), strings.ToUpper(s.Heads.Next)
 	column := max(utf8.RuneCountInString(proof), utf8.RuneCountInString(next))
 	margin := strings.Repeat(" ", column+2)
 	label := func(name string) string {

@@ -3,7 +3,6 @@ package phrase
 // spanishFix are the texts about fixes: what they are, what speaks for each and
 // what is proved of it.
 var spanishFix = map[string]string{
-	"Or instead:":                    "O en su lugar:",
 	"%d. %s":                         "%d. %s",
 	"It is not proved to be enough.": "No está probado que baste.",
 	"Proved to be enough, minimal, and to open nothing else.":                               "Está probado que basta, que es mínima y que no abre nada más.",
