@@ -12,6 +12,7 @@ import (
 	"github.com/keyturn/keyturn/internal/api"
 	"github.com/keyturn/keyturn/internal/cloudtrail"
 	"github.com/keyturn/keyturn/internal/iam"
+	"github.com/keyturn/keyturn/internal/kms"
 	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/store"
 	"github.com/keyturn/keyturn/internal/sts"
@@ -30,6 +31,7 @@ type Cloud struct {
 	tasks      map[string]task
 
 	iam           *iam.Service
+	kms           *kms.Service
 	sts           *sts.Service
 	organizations *organizations.Service
 	endpoints     api.Endpoints

@@ -180,3 +180,44 @@ func TestReplicaForVolumes(t *testing.T) {
 		return d.Volumes[0].State == ec2types.VolumeStateAvailable && *d.Volumes[0].KmsKeyId == replica
 	})
 }
+
+// TestKeyLastUsage: a key tells its last use, with the event in its owner's trail,
+// and a use that failed is none.
+func TestKeyLastUsage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	k, other := s.key(), s.key()
+	last := func(id string) *kms.GetKeyLastUsageOutput {
+		t.Helper()
+		s.events("Encrypt") // which are written by then, and the uses with them
+		out, err := s.root.kms.GetKeyLastUsage(s.Context(), &kms.GetKeyLastUsageInput{KeyId: &id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if out := last(k); out.KeyLastUsage == nil || out.KeyLastUsage.Timestamp != nil || !out.TrackingStartDate.Equal(*out.KeyCreationDate) || k[len(k)-36:] != *out.KeyId {
+		t.Errorf("an unused key tells %+v", out)
+	}
+	sealed, err := s.root.kms.Encrypt(s.Context(), &kms.EncryptInput{KeyId: &k, Plaintext: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := last(k).KeyLastUsage; u.Operation != "Encrypt" || *u.CloudTrailEventId != *s.events("Encrypt")[0].EventId {
+		t.Errorf("the key tells %+v", u)
+	}
+	if _, err := s.root.kms.Decrypt(s.Context(), &kms.DecryptInput{CiphertextBlob: []byte("no ciphertext at all, but long enough to be looked at by whoever opens it, I should say, even for the header"), KeyId: &k}); err == nil {
+		t.Error("nonsense was decrypted")
+	}
+	if u := last(k).KeyLastUsage; u.Operation != "Encrypt" {
+		t.Errorf("after a failure the key tells %+v", u)
+	}
+	if _, err := s.root.kms.ReEncrypt(s.Context(), &kms.ReEncryptInput{CiphertextBlob: sealed.CiphertextBlob, DestinationKeyId: &other}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{k, other} {
+		if u := last(id).KeyLastUsage; u.Operation != "ReEncrypt" {
+			t.Errorf("%s tells %+v", id, u)
+		}
+	}
+}

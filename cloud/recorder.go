@@ -37,16 +37,18 @@ func newRecorder(c *Cloud) *recorder {
 }
 
 // write puts events into the transaction of the change they tell of, and with
-// them that their callers' keys and roles were used.
+// them that their callers' keys and roles were used, and KMS's keys.
 func (r *recorder) write(tx store.Tx, events []event) error {
 	if err := r.cloud.uses.write(tx, r.cloud.iam, events); err != nil {
 		return err
 	}
+	used := make(keyUsages)
 	for _, e := range events {
 		entries, err := e.entries()
 		if err != nil {
 			return err
 		}
+		used.note(e, entries)
 		for _, x := range entries {
 			seq := r.cloud.sequence.Add(1)
 			record, err := x.entry.Record(seq)
@@ -61,7 +63,7 @@ func (r *recorder) write(tx store.Tx, events []event) error {
 			}
 		}
 	}
-	return nil
+	return used.write(tx, r.cloud.kms)
 }
 
 // add hands over events that belong to no transaction.

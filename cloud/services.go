@@ -64,13 +64,14 @@ func (c *Cloud) open() error {
 		trailOptions = append(trailOptions, cloudtrail.WithBuckets(buckets))
 	}
 	c.trail = cloudtrail.New(root, trailOptions...)
+	c.kms = kms.New(root, kms.CheckPrincipals(c.iam))
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)
 	c.endpoints = compute
 	for _, s := range []api.Service{
 		c.iam, c.sts, c.organizations, c.trail,
-		kms.New(root, kms.CheckPrincipals(c.iam)),
+		c.kms,
 		compute, autoscaling.New(compute, c.iam, c.iam),
 	} {
 		if err := c.register(s); err != nil {

@@ -79,7 +79,7 @@ func (s *Service) Operations() []api.Operation {
 		s.keyOperations(), s.stateOperations(), s.aliasOperations(), s.policyOperations(),
 		s.encryptOperations(), s.dataKeyOperations(), s.grantOperations(), s.retireOperations(),
 		s.rotationOperations(), s.tagOperations(), s.importOperations(), s.signOperations(), s.macOperations(),
-		s.publicKeyOperations(), s.dataKeyPairOperations(), s.agreementOperations(), s.multiRegionOperations(),
+		s.publicKeyOperations(), s.dataKeyPairOperations(), s.agreementOperations(), s.multiRegionOperations(), s.lastUsageOperations(),
 	} {
 		all = append(all, some...)
 	}

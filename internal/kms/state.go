@@ -263,6 +263,9 @@ func (s *Service) deleteKey(c *api.Call, raw json.RawMessage) error {
 	if err := policies.Delete(c.Tx, t.scope, t.id); err != nil {
 		return err
 	}
+	if err := usagesOfKeys.Delete(c.Tx, t.scope, t.id); err != nil {
+		return err
+	}
 	if err := keys.Delete(c.Tx, t.scope, t.id); err != nil {
 		return err
 	}
