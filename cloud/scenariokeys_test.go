@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// Further commands of TestScenarios, for keys of other kinds:
+// Further commands of TestScenarios, for keys of other kinds and what takes its time:
 //
 //	external K               make a key with imported key material
 //	import K [DURATION]      import the same material again; it expires after that time
 //	replica K R REGION       make a multi-Region key $K in that Region, where root is "abroad",
 //	                         and its replica $R here
 //	settled K STATE          time passes until the key is in that state
+//	unlinked ROLE            time passes until the deletion of a service-linked role is done
 func init() {
 	for name, do := range map[string]func(s *scenario, w []string, rest string) error{
 		"external": func(s *scenario, w []string, _ string) error {
@@ -39,6 +41,13 @@ func init() {
 			}
 			s.vars[w[0]], s.vars[w[1]] = *k.KeyMetadata.Arn, *out.ReplicaKeyMetadata.Arn
 			s.awaitKey(s.root.kms, s.vars[w[1]], kmstypes.KeyStateEnabled)
+			return nil
+		},
+		"unlinked": func(s *scenario, w []string, _ string) error {
+			s.until(w[0]+" is deleted", func() bool {
+				_, err := s.root.iam.GetRole(s.Context(), &iam.GetRoleInput{RoleName: &w[0]})
+				return err != nil
+			})
 			return nil
 		},
 		"settled": func(s *scenario, w []string, _ string) error {
