@@ -241,6 +241,9 @@ const (
 	GrantLayer           Layer = "grant"
 )
 
+// Unknown are the keys of which SetUnknown was told, in lower case and sorted.
+func (c Context) Unknown() []string { return slices.Sorted(maps.Keys(c.unknown)) }
+
 // All yields the known keys, in lower case and sorted, with their values.
 func (c Context) All() iter.Seq2[string, []string] {
 	return func(yield func(string, []string) bool) {

@@ -42,7 +42,7 @@ func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) 
 	}()
 	s.calls = new(calls)
 	with := diagnose.NewClients(s.calls.watch(by.config)).WithOrganization(s.calls.watch(s.management().config))
-	r, err := diagnose.Run(s.Context(), with, diagnose.Options{Instance: id, Region: region, Principal: principal})
+	e, err := diagnose.Gather(s.Context(), with, diagnose.Options{Instance: id, Region: region, Principal: principal})
 	close(stop)
 	<-done
 	for _, call := range s.calls.twice() {
@@ -51,6 +51,8 @@ func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) 
 	if err != nil {
 		return nil, err
 	}
+	r := diagnose.Judge(e)
+	s.travels(e, r)
 	var text bytes.Buffer
 	if err := r.WriteText(&text, diagnose.Style{}); err != nil {
 		s.Error(err)

@@ -70,7 +70,7 @@ func (r *Report) WriteText(w io.Writer, style Style) error {
 	}
 	p.unread(s)
 	p.foot(s)
-	if _, err := io.WriteString(w, p.String()); err != nil {
+	if _, err := io.WriteString(w, harmless(p.String(), style.Color)); err != nil {
 		return phrase.NewError(phrase.Say("writing the report: %v", err), err)
 	}
 	return nil
