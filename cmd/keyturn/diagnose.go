@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
 	"github.com/keyturn/keyturn/internal/phrase"
@@ -24,10 +25,11 @@ type diagnoseOptions struct {
 	awsOptions
 	trailOptions
 	principal, output string
-	permissions       bool
-	verbose           bool
-	group             string
-	lang              string
+	// from is a file of evidence, in the place of all that is asked otherwise.
+	from                 string
+	permissions, verbose bool
+	group                string
+	lang                 string
 }
 
 // awsOptions are where AWS is and who asks.
@@ -56,41 +58,59 @@ Exit codes:
   keyturn diagnose --group web
   keyturn diagnose --permissions
   keyturn diagnose i-0123456789abcdef0 --trail ~/AWSLogs --offline
+  keyturn diagnose --from keyturn-evidence-i-0123456789abcdef0.json
   keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
 		Args: func(c *cobra.Command, args []string) error {
-			if o.permissions || o.group != "" {
-				return cobra.NoArgs(c, args)
+			if o.from != "" {
+				return o.fromArgs(c, args)
 			}
-			if len(args) == 1 && volumeID.MatchString(args[0]) {
-				return nil
-			}
-			return oneInstance(c, args)
+			return o.targetArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.permissions {
 				_, err := fmt.Fprintln(c.OutOrStdout(), diagnose.PermissionsPolicy())
 				return err
 			}
-			target := o.group
-			if len(args) == 1 {
-				target = args[0]
-			}
-			return runDiagnose(c, o, target)
+			return runDiagnose(c, o, o.target(args))
 		},
 	}
 	f := c.Flags()
+	o.evidenceFlags(f)
+	f.StringVar(&o.from, "from", "", "file of evidence to read, which keyturn collect wrote, instead of asking; - is standard input")
+	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step: what was asked, what it returned, what that means; and the whole proof")
+	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text, json, markdown (a ticket) or html (one page by itself)")
+	return c
+}
+
+// evidenceFlags are the flags of the commands that read evidence from an account.
+func (o *diagnoseOptions) evidenceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.endpoint, "endpoint-url", "", "URL of the services, if not AWS's own")
 	f.StringVar(&o.region, "region", "", "region of the instance")
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
-	f.StringVar(&o.group, "group", "", "diagnose the last launch that failed of this Auto Scaling group")
+	f.StringVar(&o.group, "group", "", "the last launch that failed of this Auto Scaling group")
 	o.trailOptions.flags(f)
-	f.BoolVar(&o.permissions, "permissions", false, "print the read-only policy that a diagnosis can make use of, and end")
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every step: what was asked, what it returned, what that means; and the whole proof")
-	f.StringVarP(&o.output, "output", "o", "text", "form of the report: text, json, markdown (a ticket) or html (one page by itself)")
-	return c
+}
+
+// targetArgs checks the arguments that say what it is about.
+func (o *diagnoseOptions) targetArgs(c *cobra.Command, args []string) error {
+	if o.permissions || o.group != "" {
+		return cobra.NoArgs(c, args)
+	}
+	if len(args) == 1 && volumeID.MatchString(args[0]) {
+		return nil
+	}
+	return oneInstance(c, args)
+}
+
+func (o *diagnoseOptions) target(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return o.group
 }
 
 var volumeID = regexp.MustCompile(`^vol-([0-9a-f]{8}|[0-9a-f]{17})$`)
@@ -119,23 +139,11 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if err != nil {
 		return err
 	}
-	clients, region, err := o.clients(c.Context())
+	e, err := o.evidence(c, target, lang)
 	if err != nil {
 		return err
 	}
-	waiting := newProgress(c.ErrOrStderr(), lang)
-	defer waiting.end()
-	instance, err := o.instance(c.Context(), clients, target)
-	if err != nil {
-		return withHint(err)
-	}
-	report, err := diagnose.Run(c.Context(), clients, diagnose.Options{
-		Instance: instance, Principal: o.principal, Region: region, Progress: waiting.tell,
-	})
-	waiting.end()
-	if err != nil {
-		return withHint(err)
-	}
+	report := diagnose.Judge(e)
 	if err := writeReport(c.OutOrStdout(), report, o, lang); err != nil {
 		return err
 	}
@@ -158,6 +166,33 @@ func writeReport(w io.Writer, r *diagnose.Report, o diagnoseOptions, lang phrase
 		return r.WriteHTML(w, lang)
 	}
 	return r.WriteText(w, diagnose.Style{Color: colored(w), Language: lang, Width: columns(w), Verbose: o.verbose})
+}
+
+// evidence is that of a file, or what can be read now.
+func (o diagnoseOptions) evidence(c *cobra.Command, target string, lang phrase.Language) (*diagnose.Evidence, error) {
+	if o.from != "" {
+		return o.fromFile(c, lang)
+	}
+	clients, region, err := o.clients(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	waiting := newProgress(c.ErrOrStderr(), lang)
+	defer waiting.end()
+	e, err := o.gather(c.Context(), clients, region, target, waiting.tell)
+	if err != nil {
+		return nil, withHint(err)
+	}
+	return e, nil
+}
+
+// gather is the evidence about what a target leads to.
+func (o diagnoseOptions) gather(ctx context.Context, clients diagnose.Clients, region, target string, progress func(phrase.Text)) (*diagnose.Evidence, error) {
+	instance, err := o.instance(ctx, clients, target)
+	if err != nil {
+		return nil, err
+	}
+	return diagnose.Gather(ctx, clients, diagnose.Options{Instance: instance, Principal: o.principal, Region: region, Progress: progress})
 }
 
 // instance is the one that the target leads to.

@@ -49,6 +49,9 @@ func full(t *testing.T, v reflect.Value, n *int) {
 	case **policy.Policy:
 		*x = must("filled", "", fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"S%d","Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/Team":"a","aws:ResourceTag/Team":"b","aws:SourceIdentity":"c"}}}]}`, *n)).Policy
 		return
+	case *map[string][]string:
+		*x = map[string][]string{"aws:SourceIdentity": {fmt.Sprint("value", *n)}}
+		return
 	case *map[string]string:
 		*x = map[string]string{"Team": fmt.Sprint("value", *n)}
 		return
@@ -228,13 +231,14 @@ func walkFile(typ reflect.Type, prefix string, fields map[string]bool) {
 		}
 		path := prefix + name
 		fields[path] = strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
-		t := f.Type
+		t, lists := f.Type, 0
 		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
 			if t.Kind() == reflect.Slice {
-				path += "[]"
+				lists++
 			}
 			t = t.Elem()
 		}
+		path += strings.Repeat("[]", lists)
 		if t.Kind() == reflect.Struct && !slices.Contains(fileApart, t) {
 			walkFile(t, path+".", fields)
 		}
@@ -264,7 +268,7 @@ func FuzzReadEvidence(f *testing.F) {
 			t.Fatal(err)
 		}
 		var again, words bytes.Buffer
-		if err := Judge(e).WriteText(&words, Style{}); err != nil {
+		if err := Judge(e).WriteText(&words, Style{Verbose: true}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsRune(words.String(), '\x1b') {

@@ -95,7 +95,8 @@ func strict(text []byte, v any) error {
 	return nil
 }
 
-// VersionError: evidence is of a version that this Keyturn does not read.
+// VersionError is the error of evidence of a version that this Keyturn does not
+// read.
 type VersionError struct{ Version int }
 
 func (e *VersionError) Error() string {

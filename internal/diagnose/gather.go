@@ -44,7 +44,7 @@ func Run(ctx context.Context, c Clients, o Options) (*Report, error) {
 // does not show it.
 func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	if o.Principal != "" && namedCaller(o.Principal) == nil {
-		return nil, fmt.Errorf("%q is no principal that can start an instance: give the ARN of a user, a role or a role session", o.Principal)
+		return nil, noStarter(o.Principal)
 	}
 	g := newGatherer(ctx, c, o, &Evidence{Forecast: o.Principal != ""})
 	var err error

@@ -14,7 +14,7 @@ func TestHarmlessText(t *testing.T) {
 		e := article()
 		e.Keys[0].Description = "safe\x1b[2J\x1b]0;title\x07\rNOTHING WRONG \u202egnp.exe \u009b2J"
 		var b bytes.Buffer
-		if err := Judge(e).WriteText(&b, Style{Color: color}); err != nil {
+		if err := Judge(e).WriteText(&b, Style{Color: color, Verbose: true}); err != nil {
 			t.Fatal(err)
 		}
 		for _, bad := range []string{"\x1b[2J", "\x1b]", "\x07", "\r", "\u202e", "\u009b"} {
