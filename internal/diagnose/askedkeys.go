@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -47,15 +48,15 @@ func (a askedKeys) add(documents ...access.Document) {
 
 func (a askedKeys) has(key string) bool { return a[strings.ToLower(key)] }
 
-// tags are those of the tags that are asked for by keys that begin so; nil, which
-// means that they could not be read, stays nil.
-func (a askedKeys) tags(prefix string, all map[string]string) map[string]string {
+// tags are those of the tags that are asked for by keys that begin in one of these
+// ways; nil, which means that they could not be read, stays nil.
+func (a askedKeys) tags(all map[string]string, prefixes ...string) map[string]string {
 	if all == nil {
 		return nil
 	}
 	some := make(map[string]string)
 	for key, value := range all {
-		if a.has(prefix + key) {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return a.has(prefix + key) }) {
 			some[key] = value
 		}
 	}

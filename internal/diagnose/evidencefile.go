@@ -28,12 +28,14 @@ type evidenceFile struct {
 	Forecast  bool      `json:"forecast"`
 
 	Site         fileSite          `json:"site"`
-	Instance     Instance          `json:"instance"`
+	Instance     fileInstance      `json:"instance"`
 	Volumes      []Volume          `json:"volumes"`
 	Keys         []fileKey         `json:"keys"`
-	Start        *Event            `json:"start"`
-	Denied       *Event            `json:"denied"`
-	Stop         *Event            `json:"stop"`
+	Start        *fileEvent        `json:"start"`
+	Earlier      *fileEvent        `json:"earlier"`
+	Changed      *fileEvent        `json:"changed"`
+	Denied       *fileEvent        `json:"denied"`
+	Stop         *fileEvent        `json:"stop"`
 	Caller       *fileCaller       `json:"caller"`
 	Organization *fileOrganization `json:"organization"`
 	// NoOrganization: the account is in none.
@@ -45,6 +47,28 @@ type fileSite struct {
 	Partition string `json:"partition"`
 	Account   string `json:"account"`
 	Region    string `json:"region"`
+}
+
+// fileInstance is the instance, as the report has it and more.
+type fileInstance struct {
+	Instance
+
+	// Tags are null where they are not known.
+	Tags map[string]string `json:"tags"`
+}
+
+// fileEvent is an event, as the report has it and more.
+type fileEvent struct {
+	Event
+
+	Decoded *fileDecoded `json:"decoded,omitempty"`
+}
+
+// fileDecoded is a decoded message, as the report has it and more.
+type fileDecoded struct {
+	Decoded
+
+	Conditions map[string][]string `json:"conditions"`
 }
 
 // fileKey is a key, as the report has it and more.
@@ -155,12 +179,13 @@ func (e *Evidence) Write(w io.Writer, collected time.Time) error {
 	f := evidenceFile{
 		Form: evidenceForm, Version: EvidenceVersion, Collected: collected.UTC(), Forecast: e.Forecast,
 		Site:     fileSite{e.Site.Partition, e.Site.Account, e.Site.Region},
-		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: []fileKey{},
-		Start: e.Start, Denied: e.Denied, Stop: e.Stop, NoOrganization: e.NoOrganization, Unread: []fileUnread{},
+		Instance: fileInstance{e.Instance, asked.tags(e.Instance.Tags, "aws:ResourceTag/", "ec2:ResourceTag/")}, Volumes: filled(e.Volumes), Keys: []fileKey{},
+		Start: asked.event(e.Start), Earlier: asked.event(e.Earlier), Changed: asked.event(e.Changed), Denied: asked.event(e.Denied), Stop: asked.event(e.Stop),
+		NoOrganization: e.NoOrganization, Unread: []fileUnread{},
 	}
 	for i := range e.Keys {
 		k := &e.Keys[i]
-		f.Keys = append(f.Keys, fileKey{Key: *k, Tags: asked.tags("aws:ResourceTag/", k.Tags), Policy: writtenPointer(k.Policy), Grants: writtenGrants(k.Grants)})
+		f.Keys = append(f.Keys, fileKey{Key: *k, Tags: asked.tags(k.Tags, "aws:ResourceTag/"), Policy: writtenPointer(k.Policy), Grants: writtenGrants(k.Grants)})
 	}
 	if e.Caller != nil {
 		f.Caller = writtenCaller(e.Caller, asked)
@@ -182,6 +207,24 @@ func (e *Evidence) Write(w io.Writer, collected time.Time) error {
 		return fmt.Errorf("writing the evidence: %w", err)
 	}
 	return nil
+}
+
+// event is an event as it is written, with the condition keys that are asked for.
+func (a askedKeys) event(e *Event) *fileEvent {
+	if e == nil {
+		return nil
+	}
+	f := &fileEvent{Event: *e}
+	if d := e.Decoded; d != nil {
+		f.Decoded = &fileDecoded{Decoded: *d, Conditions: map[string][]string{}}
+		f.Decoded.Statements = filled(d.Statements)
+		for key, values := range d.conditions {
+			if a.has(key) {
+				f.Decoded.Conditions[key] = filled(values)
+			}
+		}
+	}
+	return f
 }
 
 func written(d access.Document) fileDocument {
@@ -230,7 +273,7 @@ func writtenCaller(c *Caller, asked askedKeys) *fileCaller {
 		Principal: filePrincipal{
 			Type: string(p.Type), Partition: p.Partition, Account: p.Account, ARN: p.ARN, UserID: p.UserID, Name: p.Name,
 			RoleARN: p.RoleARN, RoleID: p.RoleID, ServicePrincipal: p.ServicePrincipal, ServiceLinked: p.ServiceLinked,
-			IdentityOnly: p.IdentityOnly, UserARN: p.UserARN, Federated: p.Federated, Tags: asked.tags("aws:PrincipalTag/", p.Tags),
+			IdentityOnly: p.IdentityOnly, UserARN: p.UserARN, Federated: p.Federated, Tags: asked.tags(p.Tags, "aws:PrincipalTag/"),
 		},
 		Identity: []fileHeld{}, Limit: writtenPointer(c.Limit), Session: writtenAll(c.Session), HasSession: c.HasSession,
 		Context: fileContext{Values: map[string][]string{}, Unknown: filled(c.Context.Unknown())},
@@ -241,7 +284,7 @@ func writtenCaller(c *Caller, asked askedKeys) *fileCaller {
 	}
 	for key, values := range c.Context.All() {
 		if asked.has(key) {
-			f.Context.Values[key] = values
+			f.Context.Values[key] = filled(values)
 		}
 	}
 	return f

@@ -197,7 +197,7 @@ func TestEvidenceDocumented(t *testing.T) {
 		order = append(order, m[1])
 	}
 	fields := make(map[string]bool)
-	for at, typ := range map[string]reflect.Type{"": reflect.TypeFor[evidenceFile](), "event ": reflect.TypeFor[Event](), "policy ": reflect.TypeFor[fileDocument]()} {
+	for at, typ := range map[string]reflect.Type{"": reflect.TypeFor[evidenceFile](), "event ": reflect.TypeFor[fileEvent](), "policy ": reflect.TypeFor[fileDocument]()} {
 		walkFile(typ, at, fields)
 	}
 	if diff := cmp.Diff(fields, documented); diff != "" {
@@ -246,7 +246,7 @@ func walkFile(typ reflect.Type, prefix string, fields map[string]bool) {
 }
 
 // fileApart are the types with a table of their own, and those that are one text.
-var fileApart = []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[fileDocument](), reflect.TypeFor[time.Time](), reflect.TypeFor[phrase.Text]()}
+var fileApart = []reflect.Type{reflect.TypeFor[fileEvent](), reflect.TypeFor[fileDocument](), reflect.TypeFor[time.Time](), reflect.TypeFor[phrase.Text]()}
 
 // FuzzReadEvidence: a file of evidence may come from anybody. What is read is
 // judged and said, whatever it is, and it travels on as it is.

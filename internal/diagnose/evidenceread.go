@@ -111,10 +111,11 @@ func (f *evidenceFile) evidence() (*Evidence, error) {
 	}
 	e := &Evidence{
 		Site:     launch.Site{Partition: f.Site.Partition, Account: f.Site.Account, Region: f.Site.Region},
-		Instance: f.Instance, Volumes: f.Volumes, Start: f.Start, Denied: f.Denied, Stop: f.Stop,
+		Instance: f.Instance.Instance, Volumes: f.Volumes,
+		Start: f.Start.event(), Earlier: f.Earlier.event(), Changed: f.Changed.event(), Denied: f.Denied.event(), Stop: f.Stop.event(),
 		NoOrganization: f.NoOrganization, Forecast: f.Forecast,
 	}
-	if e.Instance.ID == "" {
+	if e.Instance.Tags = f.Instance.Tags; e.Instance.ID == "" {
 		return nil, errors.New("it names no instance")
 	}
 	for i := range f.Keys {
@@ -141,6 +142,20 @@ func (f *evidenceFile) evidence() (*Evidence, error) {
 		e.Unread = append(e.Unread, u)
 	}
 	return e, r.err
+}
+
+// event is what was written.
+func (w *fileEvent) event() *Event {
+	if w == nil {
+		return nil
+	}
+	e := w.Event
+	if d := w.Decoded; d != nil {
+		decoded := d.Decoded
+		decoded.Statements, decoded.conditions = filled(decoded.Statements), d.Conditions
+		e.Decoded = &decoded
+	}
+	return &e
 }
 
 // evidenceReader makes documents of texts, and keeps the first error.
