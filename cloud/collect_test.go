@@ -35,7 +35,7 @@ func (s *stage) travels(e *diagnose.Evidence, want *diagnose.Report) {
 		return
 	}
 	got := diagnose.Judge(back)
-	forms := func(r *diagnose.Report) (all [3]string) {
+	forms := func(r *diagnose.Report) (all [4]string) {
 		var b bytes.Buffer
 		s.must(r.WriteJSON(&b))
 		all[0] = b.String()
@@ -44,6 +44,9 @@ func (s *stage) travels(e *diagnose.Evidence, want *diagnose.Report) {
 			s.must(r.WriteText(&b, diagnose.Style{Language: l, Verbose: true}))
 			all[1+i] = b.String()
 		}
+		b.Reset()
+		s.must(r.WriteMarkdown(&b, phrase.English))
+		all[3] = b.String()
 		return all
 	}
 	if diff := cmp.Diff(forms(want), forms(got)); diff != "" {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // TestHarmlessText: a key's description is somebody's words, and a terminal would
@@ -15,6 +17,9 @@ func TestHarmlessText(t *testing.T) {
 		e.Keys[0].Description = "safe\x1b[2J\x1b]0;title\x07\rNOTHING WRONG \u202egnp.exe \u009b2J"
 		var b bytes.Buffer
 		if err := Judge(e).WriteText(&b, Style{Color: color, Verbose: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Judge(e).WriteMarkdown(&b, phrase.English); err != nil { // which people print, too
 			t.Fatal(err)
 		}
 		for _, bad := range []string{"\x1b[2J", "\x1b]", "\x07", "\r", "\u202e", "\u009b"} {

@@ -31,7 +31,7 @@ func (r *Report) WriteMarkdown(w io.Writer, l phrase.Language) error {
 	t.unread(s)
 	t.tables(s)
 	t.steps(s)
-	if _, err := io.WriteString(w, t.String()); err != nil {
+	if _, err := io.WriteString(w, harmless(t.String(), false)); err != nil {
 		return phrase.NewError(phrase.Say("writing the report: %v", err), err)
 	}
 	return nil
