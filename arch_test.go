@@ -50,6 +50,7 @@ var rules = map[string]rule{
 	"internal/iam":           serviceRule("internal/evaluation", "internal/iam/managed", "policy/serviceref"),
 	"internal/idp":           {allow: []string{"access", "internal/api", "internal/store", "policy"}, why: "it asks identity providers for keys, and judges nothing"},
 	"internal/kms":           serviceRule(),
+	"internal/lake":          {allow: []string{"internal/api"}, why: "it runs SQL over events, whoever asks"},
 	"internal/organizations": serviceRule(),
 	"internal/sts":           serviceRule("policy/serviceref"),
 	"internal/diagnose":      {allow: []string{"access", "access/reach", "internal/launch", "internal/phrase", "internal/trailfile", "policy", "policy/requestset", "policy/serviceref"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
