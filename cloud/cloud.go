@@ -45,6 +45,7 @@ type Cloud struct {
 	scheduler *scheduler
 	trail     *cloudtrail.Service
 	deliverer *deliverer
+	analyst   *analyst
 	// skew is what Advance has added to the clock, in nanoseconds.
 	skew atomic.Int64
 	// sequence orders what is recorded within one microsecond.
@@ -79,6 +80,7 @@ func New(options ...Option) (*Cloud, error) {
 	c.recorder = newRecorder(c)
 	c.scheduler = newScheduler(c)
 	c.deliverer = newDeliverer(c)
+	c.analyst = newAnalyst(c)
 	return c, nil
 }
 
@@ -86,6 +88,7 @@ func New(options ...Option) (*Cloud, error) {
 func (c *Cloud) Close() error {
 	c.scheduler.stop()
 	c.deliverer.stop()
+	c.analyst.stop()
 	c.recorder.stop()
 	return c.store.Close()
 }
@@ -107,6 +110,7 @@ func (c *Cloud) Advance(d time.Duration) {
 	c.skew.Add(int64(d))
 	c.scheduler.wake()
 	c.deliverer.wake()
+	c.analyst.wake()
 }
 
 // lookup finds a built operation.

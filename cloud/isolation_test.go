@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -30,6 +31,7 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/api"
+	"github.com/keyturn/keyturn/internal/lake"
 )
 
 // neighbours are three accounts that share nothing.
@@ -172,6 +174,22 @@ func furnish(t *testing.T, c *Cloud, account string, known map[string][]string) 
 	inAccount[cloudtrail.StartLoggingOutput](t, c, account, "cloudtrail", "StartLogging", &cloudtrail.StartLoggingInput{Name: trail.TrailARN})
 	known["arn"] = append(known["arn"], *trail.TrailARN)
 	known[""] = append(known[""], *trail.TrailARN)
+	kept := inAccount[cloudtrail.CreateEventDataStoreOutput](t, c, account, "cloudtrail", "CreateEventDataStore", &cloudtrail.CreateEventDataStoreInput{Name: &mark})
+	eds := (*kept.EventDataStoreArn)[strings.LastIndexByte(*kept.EventDataStoreArn, '/')+1:]
+	if lake.Available {
+		query := inAccount[cloudtrail.StartQueryOutput](t, c, account, "cloudtrail", "StartQuery", &cloudtrail.StartQueryInput{QueryStatement: aws.String("SELECT '" + mark + "' AS x FROM " + eds)})
+		known[""] = append(known[""], *query.QueryId)
+		// It must be over, or it is what changes the account's rows.
+		for range 1000 {
+			now := inAccount[cloudtrail.DescribeQueryOutput](t, c, account, "cloudtrail", "DescribeQuery", &cloudtrail.DescribeQueryInput{QueryId: query.QueryId})
+			if now.QueryStatus == cttypes.QueryStatusFinished {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	known["arn"] = append(known["arn"], *kept.EventDataStoreArn)
+	known[""] = append(known[""], *kept.EventDataStoreArn, eds, "SELECT * FROM "+eds)
 	organization := inAccount[organizations.CreateOrganizationOutput](t, c, account, "organizations", "CreateOrganization", &organizations.CreateOrganizationInput{}).Organization
 	root := inAccount[organizations.ListRootsOutput](t, c, account, "organizations", "ListRoots", &organizations.ListRootsInput{}).Roots[0]
 	inAccount[organizations.CreateOrganizationalUnitOutput](t, c, account, "organizations", "CreateOrganizationalUnit", &organizations.CreateOrganizationalUnitInput{ParentId: root.Id, Name: &mark})

@@ -19,6 +19,7 @@ import (
 	"github.com/keyturn/keyturn/internal/iam"
 	"github.com/keyturn/keyturn/internal/idp"
 	"github.com/keyturn/keyturn/internal/kms"
+	"github.com/keyturn/keyturn/internal/lake"
 	"github.com/keyturn/keyturn/internal/organizations"
 	"github.com/keyturn/keyturn/internal/rootkey"
 	"github.com/keyturn/keyturn/internal/store"
@@ -52,7 +53,7 @@ func (c *Cloud) open() error {
 	c.sts = sts.New(root, c.iam, idp.Keys{}, idp.Assertions{})
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
-	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam)}
+	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam), cloudtrail.WithLake(lake.New())}
 	switch {
 	case c.set.objects != nil:
 		trailOptions = append(trailOptions, cloudtrail.WithBuckets(bucket.NewS3(c.set.objects)))

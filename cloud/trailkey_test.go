@@ -273,8 +273,8 @@ func TestTrailTags(t *testing.T) {
 	for ref, code := range map[string]string{
 		"trail":   "CloudTrailARNInvalidException",
 		arn + "2": "ResourceNotFoundException",
-		"arn:aws:cloudtrail:us-west-2:123456789012:trail/trail":       "CloudTrailARNInvalidException",
-		"arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/ee": "ResourceTypeNotSupportedException",
+		"arn:aws:cloudtrail:us-west-2:123456789012:trail/trail": "CloudTrailARNInvalidException",
+		"arn:aws:cloudtrail:eu-west-1:123456789012:channel/ee":  "ResourceTypeNotSupportedException",
 	} {
 		_, err = a.root.trail.AddTags(ctx, &cloudtrail.AddTagsInput{ResourceId: &ref, TagsList: many[:1]})
 		a.wantError(err, code, "")

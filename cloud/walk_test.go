@@ -160,6 +160,7 @@ func walkInputs(t *testing.T, c *Cloud, user access.Principal) inputs {
 		"Url": "https://example.com/x", "OpenIDConnectProviderArn": "arn:aws:iam::123456789012:oidc-provider/example.com/x",
 		"ExpirationModel": kmstypes.ExpirationModelTypeKeyMaterialDoesNotExpire, "ReplicaRegion": "eu-west-1", "PrimaryRegion": "eu-west-1",
 		"SAMLProviderArn": "arn:aws:iam::123456789012:saml-provider/x", "TargetPrincipal": "210987654321",
+		"EventDataStore": "01234567-89ab-cdef-0123-456789abcdef",
 	}
 }
 

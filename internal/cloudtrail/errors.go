@@ -2,6 +2,7 @@ package cloudtrail
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -118,4 +119,34 @@ func keyUnusable(id, code string) error {
 
 func unsupported(format string, args ...any) error {
 	return &types.UnsupportedOperationException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// What follows is CloudTrail Lake's, and rests on no source but for its codes.
+
+func invalidParameter(format string, args ...any) error {
+	return &types.InvalidParameterException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func invalidDataStoreARN(arn string) error {
+	return &types.EventDataStoreARNInvalidException{Message: aws.String("The specified event data store ARN is not valid or does not map to an event data store in your account: " + arn)}
+}
+
+func dataStoreNotFound(ref string) error {
+	return &types.EventDataStoreNotFoundException{Message: aws.String("The specified event data store was not found: " + ref)}
+}
+
+func inactiveDataStore(d dataStore) error {
+	return &types.InactiveEventDataStoreException{Message: aws.String("The event data store is inactive: " + d.arn())}
+}
+
+func invalidDataStoreStatus(d dataStore, now time.Time, want types.EventDataStoreStatus) error {
+	return &types.InvalidEventDataStoreStatusException{Message: aws.String(fmt.Sprintf("The status of event data store %s is %s; it must be %s for the operation.", d.arn(), d.status(now), want))}
+}
+
+func queryNotFound(id string) error {
+	return &types.QueryIdNotFoundException{Message: aws.String("The query ID does not exist or does not map to a query: " + id)}
+}
+
+func invalidToken() error {
+	return &types.InvalidNextTokenException{Message: aws.String("Invalid next token.")}
 }

@@ -109,17 +109,23 @@ func readQueueID(id string) (account, region string, at time.Time, err error) {
 }
 
 // Collect puts an event that was recorded in an account and region into the
-// queues of the trails that select it, in the transaction that records it. seq
-// orders events of the same microsecond.
+// queues of the trails and into the event data stores that select it, in the
+// transaction that records it. seq orders events of the same microsecond.
 func (s *Service) Collect(tx store.Tx, account, region string, e Entry, seq uint64) error {
 	if err := s.collectFor(tx, account, account, region, e, seq); err != nil {
+		return err
+	}
+	if err := s.ingest(tx, account, account, region, e, seq); err != nil {
 		return err
 	}
 	m, err := s.organizations.Membership(tx, account)
 	if err != nil || m == nil || m.ManagementAccount == account {
 		return err
 	}
-	return s.collectFor(tx, m.ManagementAccount, account, region, e, seq)
+	if err := s.collectFor(tx, m.ManagementAccount, account, region, e, seq); err != nil {
+		return err
+	}
+	return s.ingest(tx, m.ManagementAccount, account, region, e, seq)
 }
 
 // collectFor asks an owner's trails; only an organization's are for the events

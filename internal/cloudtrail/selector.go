@@ -28,7 +28,7 @@ func (s *Service) putEventSelectors(c *api.Call, in *cloudtrail.PutEventSelector
 	case in.EventSelectors == nil && in.AdvancedEventSelectors == nil:
 		return nil, invalidSelectors("Specify either event selectors or advanced event selectors.")
 	case len(in.AdvancedEventSelectors) > 0:
-		if err := checkAdvanced(in.AdvancedEventSelectors); err != nil {
+		if err := checkAdvanced(in.AdvancedEventSelectors, trailFields); err != nil {
 			return nil, err
 		}
 		t.Basic, t.Advanced = nil, in.AdvancedEventSelectors

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -111,9 +112,12 @@ type field struct {
 	values []string
 }
 
-// fieldsOf are the fields of each category of events for trails (API reference,
-// "AdvancedEventSelector", "AdvancedFieldSelector").
-var fieldsOf = map[string]map[string]field{
+// fields are what can be said of events of each category.
+type fields map[string]map[string]field
+
+// trailFields are those of trails (API reference, "AdvancedEventSelector",
+// "AdvancedFieldSelector").
+var trailFields = fields{
 	"Management": {
 		"eventSource": {notEquals: true, values: excludable},
 		"readOnly":    {equals: true, one: true, values: []string{"true", "false"}},
@@ -129,15 +133,28 @@ var fieldsOf = map[string]map[string]field{
 	},
 }
 
+// storeFields are those of event data stores: more can be said of management
+// events, and there are categories that no trail logs. Of these no event comes
+// into being here.
+var storeFields = fields{
+	"Management": {
+		"eventSource": {}, "eventName": {}, "eventType": {}, "userIdentity.arn": {},
+		"readOnly":                     {equals: true, one: true, values: []string{"true", "false"}},
+		"sessionCredentialFromConsole": {one: true, values: []string{"true", "false"}},
+	},
+	"Data": trailFields["Data"], "NetworkActivity": trailFields["NetworkActivity"],
+	"ConfigurationItem": {}, "Evidence": {}, "ActivityAuditLog": {}, "Insight": {},
+}
+
 // requiredFields must be said of events of a category.
 var requiredFields = map[string][]string{"Data": {"resources.type"}, "NetworkActivity": {"eventSource"}}
 
 // checkAdvanced holds advanced selectors to the rules. The wording of its errors
 // rests on no source.
-func checkAdvanced(selectors []types.AdvancedEventSelector) error {
+func checkAdvanced(selectors []types.AdvancedEventSelector, of fields) error {
 	values := 0
 	for _, e := range selectors {
-		category, err := categoryOf(e)
+		category, err := categoryOf(e, of)
 		if err != nil {
 			return err
 		}
@@ -148,7 +165,7 @@ func checkAdvanced(selectors []types.AdvancedEventSelector) error {
 				return invalidSelectors("Field %s is specified more than once in an advanced event selector.", name)
 			}
 			seen = append(seen, name)
-			n, err := checkField(category, name, f)
+			n, err := checkField(of[category], category, name, f)
 			if err != nil {
 				return err
 			}
@@ -161,26 +178,26 @@ func checkAdvanced(selectors []types.AdvancedEventSelector) error {
 		}
 	}
 	if values > maxSelectorValues {
-		return invalidSelectors("Specify up to %d values for all conditions in all advanced event selectors for your trail.", maxSelectorValues)
+		return invalidSelectors("Specify up to %d values for all conditions in all advanced event selectors.", maxSelectorValues)
 	}
 	return nil
 }
 
 // categoryOf is the one category of events that a selector is about.
-func categoryOf(e types.AdvancedEventSelector) (string, error) {
+func categoryOf(e types.AdvancedEventSelector, of fields) (string, error) {
 	for _, f := range e.FieldSelectors {
 		if aws.ToString(f.Field) != "eventCategory" {
 			continue
 		}
-		if len(f.Equals) != 1 || len(operatorsOf(f)) != 1 || fieldsOf[f.Equals[0]] == nil {
-			return "", invalidSelectors("Field eventCategory must equal one of Management, Data, NetworkActivity.")
+		if len(f.Equals) != 1 || len(operatorsOf(f)) != 1 || of[f.Equals[0]] == nil {
+			return "", invalidSelectors("Field eventCategory must equal one of %s.", strings.Join(slices.Sorted(maps.Keys(of)), ", "))
 		}
 		return f.Equals[0], nil
 	}
 	return "", invalidSelectors("Field eventCategory is required in every advanced event selector.")
 }
 
-func checkField(category, name string, f types.AdvancedFieldSelector) (values int, err error) {
+func checkField(rules map[string]field, category, name string, f types.AdvancedFieldSelector) (values int, err error) {
 	operators := operatorsOf(f)
 	for _, o := range operators {
 		values += len(o.values)
@@ -191,7 +208,7 @@ func checkField(category, name string, f types.AdvancedFieldSelector) (values in
 	if name == "eventCategory" {
 		return values, nil
 	}
-	rule, ok := fieldsOf[category][name]
+	rule, ok := rules[name]
 	if !ok {
 		return 0, invalidSelectors("Field %s is invalid for eventCategory %s.", name, category)
 	}

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 
@@ -60,8 +61,12 @@ func advancedMatcher(a types.AdvancedEventSelector) func(Entry) bool {
 				value = "Management"
 			case "eventSource":
 				value = e.Source
+			case "eventName":
+				value = e.Name
 			case "readOnly":
 				value = strconv.FormatBool(e.ReadOnly)
+			case "eventType", "userIdentity.arn", "sessionCredentialFromConsole":
+				value = e.member(aws.ToString(f.Field))
 			default:
 				return false // a field that management events do not have
 			}
@@ -73,4 +78,25 @@ func advancedMatcher(a types.AdvancedEventSelector) func(Entry) bool {
 		}
 		return true
 	}
+}
+
+// member is what an event itself says in a field that stands nowhere apart.
+func (e Entry) member(name string) string {
+	var said struct {
+		EventType                    string
+		SessionCredentialFromConsole string
+		UserIdentity                 struct{ ARN string }
+	}
+	if json.Unmarshal(e.JSON, &said) != nil {
+		return ""
+	}
+	switch name {
+	case "eventType":
+		return said.EventType
+	case "userIdentity.arn":
+		return said.UserIdentity.ARN
+	case "sessionCredentialFromConsole":
+		return strconv.FormatBool(said.SessionCredentialFromConsole == "true")
+	}
+	return ""
 }

@@ -1,11 +1,13 @@
 // Package cloudtrail is AWS CloudTrail: the event history, where every recorded
 // call is found again with LookupEvents, and trails, which deliver events as
-// files to buckets.
+// files to buckets; and CloudTrail Lake, whose event data stores keep events to be
+// asked with SQL.
 //
 // An event that a trail selects goes into the trail's queue in the transaction
 // that records it (queue.go). A [Courier], on a goroutine of its own, makes log
 // files of the queue (delivery.go) and, hour by hour, digests that sign for them
-// (digest.go).
+// (digest.go). An event that an event data store selects goes into its stream
+// likewise (ingest.go); an [Analyst], on another goroutine, runs the queries.
 package cloudtrail
 
 import (
@@ -31,12 +33,15 @@ type Sealer interface {
 // in the store too or only about load.
 type Service struct {
 	limit         lookupLimit
-	shelves       shelfCache
+	shelves       rawCache[shelf]
+	pools         rawCache[pool]
+	checks        checkedStatements
 	keys          keyMaker
 	root          Sealer
 	buckets       api.Buckets
 	organizations api.Organizations
 	linked        api.LinkedRoles
+	lake          api.Lake
 }
 
 // Option changes how a Service works.
@@ -44,6 +49,10 @@ type Option func(*Service)
 
 // WithBuckets says where trails deliver their files. Without it no bucket exists.
 func WithBuckets(b api.Buckets) Option { return func(s *Service) { s.buckets = b } }
+
+// WithLake says what answers queries of event data stores. Without it there are
+// event data stores, and no query can be started.
+func WithLake(l api.Lake) Option { return func(s *Service) { s.lake = l } }
 
 // WithOrganizations has organizations have trails. linked tells whether an
 // account has CloudTrail's own role.
@@ -53,7 +62,7 @@ func WithOrganizations(o api.Organizations, linked api.LinkedRoles) Option {
 
 // New returns the service. The keys that sign digests are sealed under root.
 func New(root Sealer, options ...Option) *Service {
-	s := &Service{root: root, buckets: noBuckets{}, organizations: noOrganizations{}}
+	s := &Service{root: root, buckets: noBuckets{}, organizations: noOrganizations{}, lake: noLake{}}
 	for _, o := range options {
 		o(s)
 	}
@@ -71,6 +80,7 @@ func (s *Service) Operations() []api.Operation {
 		s.lookupOperations(), s.trailOperations(), s.describeOperations(), s.statusOperations(),
 		s.tagOperations(), s.selectorOperations(), s.insightOperations(), s.publicKeyOperations(),
 		s.delegateOperations(),
+		s.dataStoreOperations(), s.dataStoreChanges(), s.ingestionOperations(), s.queryOperations(), s.queryResultOperations(),
 	)
 }
 

@@ -234,20 +234,20 @@ type shelf struct {
 	matchers []matcher
 }
 
-// shelfCache keeps shelves under the bytes of the rows that they were made of:
-// what is in it can never be stale.
-type shelfCache struct {
-	mu      sync.RWMutex
-	shelves map[string]*shelf
+// rawCache keeps what was made of rows under the bytes of the rows: what is in it
+// can never be stale.
+type rawCache[T any] struct {
+	mu   sync.RWMutex // covers made
+	made map[string]*T
 }
 
-// shelvesMax is how many states of accounts are kept; with more all are
+// rawCacheMax is how many states of accounts are kept; with more all are
 // forgotten.
-const shelvesMax = 256
+const rawCacheMax = 256
 
-func (k *shelfCache) get(raw []byte, make func() (*shelf, error)) (*shelf, error) {
+func (k *rawCache[T]) get(raw []byte, make func() (*T, error)) (*T, error) {
 	k.mu.RLock()
-	s, ok := k.shelves[string(raw)]
+	s, ok := k.made[string(raw)]
 	k.mu.RUnlock()
 	if ok {
 		return s, nil
@@ -258,9 +258,9 @@ func (k *shelfCache) get(raw []byte, make func() (*shelf, error)) (*shelf, error
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.shelves) >= shelvesMax || k.shelves == nil {
-		k.shelves = map[string]*shelf{}
+	if len(k.made) >= rawCacheMax || k.made == nil {
+		k.made = map[string]*T{}
 	}
-	k.shelves[string(raw)] = s
+	k.made[string(raw)] = s
 	return s, nil
 }

@@ -1,7 +1,6 @@
 package cloudtrail
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -87,11 +86,9 @@ func (s *Service) listTrails(c *api.Call, in *cloudtrail.ListTrailsInput) (*clou
 	slices.SortFunc(all, func(a, b trail) int { return strings.Compare(a.arn(), b.arn()) })
 	from := ""
 	if in.NextToken != nil {
-		raw, err := base64.StdEncoding.DecodeString(*in.NextToken)
-		if err != nil || !strings.HasPrefix(string(raw), "arn:") {
-			return nil, &types.InvalidNextTokenException{Message: aws.String("Invalid next token.")}
+		if from, err = readToken(*in.NextToken, "arn:"); err != nil {
+			return nil, err
 		}
-		from = string(raw)
 	}
 	out := &cloudtrail.ListTrailsOutput{Trails: []types.TrailInfo{}}
 	for _, t := range all {
@@ -99,7 +96,7 @@ func (s *Service) listTrails(c *api.Call, in *cloudtrail.ListTrailsInput) (*clou
 			continue
 		}
 		if len(out.Trails) == trailsPerPage {
-			out.NextToken = aws.String(base64.StdEncoding.EncodeToString([]byte(t.arn())))
+			out.NextToken = aws.String(newToken(t.arn()))
 			break
 		}
 		out.Trails = append(out.Trails, types.TrailInfo{Name: aws.String(t.Name), TrailARN: aws.String(t.arn()), HomeRegion: aws.String(t.Region)})

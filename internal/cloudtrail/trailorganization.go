@@ -37,31 +37,40 @@ func (s *Service) applyOrganization(c *api.Call, t *trail, want *bool) error {
 	if want == nil || *want == t.Organization {
 		return nil
 	}
-	m, err := s.organizations.Membership(c.Tx, c.Account)
-	switch {
-	case err != nil:
-		return err
-	case m == nil:
-		return noOrganization()
-	}
-	if err := s.administers(c, m.ManagementAccount); err != nil {
+	m, err := s.administered(c, *want)
+	if err != nil {
 		return err
 	}
 	if !*want {
 		t.Organization, t.OrganizationID = false, ""
 		return nil
 	}
-	switch {
-	case !m.AllFeatures:
-		return notAllFeatures()
-	case !slices.Contains(m.Trusted, principal):
-		return accessNotEnabled()
-	}
-	if err := s.ensureRole(c, m.ManagementAccount); err != nil {
-		return err
-	}
 	t.Account, t.Organization, t.OrganizationID = m.ManagementAccount, true, m.Organization
 	return nil
+}
+
+// administered is the organization that the caller's account administers. Who
+// wants to enable something for it must have it trust CloudTrail.
+func (s *Service) administered(c *api.Call, enable bool) (*api.Membership, error) {
+	m, err := s.organizations.Membership(c.Tx, c.Account)
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil:
+		return nil, noOrganization()
+	}
+	if err := s.administers(c, m.ManagementAccount); err != nil {
+		return nil, err
+	}
+	switch {
+	case !enable:
+		return m, nil
+	case !m.AllFeatures:
+		return nil, notAllFeatures()
+	case !slices.Contains(m.Trusted, principal):
+		return nil, accessNotEnabled()
+	}
+	return m, s.ensureRole(c, m.ManagementAccount)
 }
 
 // ensureRole has CloudTrail's role come into being in the caller's name. A

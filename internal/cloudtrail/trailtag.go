@@ -73,23 +73,9 @@ func (s *Service) listTagsNeeds(c *api.Call, in *cloudtrail.ListTagsInput) ([]ap
 }
 
 // setTags adds tags, or replaces those of the same keys.
-func (t *trail) setTags(tags []types.Tag) error {
-	if len(tagKeys(tags)) != len(tags) {
-		return invalidTag("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-	}
-	for _, tag := range tags {
-		if strings.HasPrefix(strings.ToLower(aws.ToString(tag.Key)), "aws:") {
-			return invalidTag("Tag key %s is invalid: keys that begin with aws: are reserved.", aws.ToString(tag.Key))
-		}
-		if t.Tags == nil {
-			t.Tags = make(map[string]string)
-		}
-		t.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	if len(t.Tags) > maxTags {
-		return tooManyTags()
-	}
-	return nil
+func (t *trail) setTags(tags []types.Tag) (err error) {
+	t.Tags, err = withTags(t.Tags, tags)
+	return err
 }
 
 // tagged finds the trail of a tagging operation, which wants its ARN. Tags are
@@ -99,7 +85,7 @@ func (s *Service) tagged(c *api.Call, arn string, changing bool) (trail, error) 
 		return trail{}, invalidARN(arn)
 	}
 	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 && parts[2] == "cloudtrail" && !strings.HasPrefix(parts[5], "trail/") {
-		// Event data stores, channels and dashboards are not built.
+		// Channels and dashboards are not built.
 		return trail{}, &types.ResourceTypeNotSupportedException{Message: aws.String("The resource type of " + arn + " is not supported.")}
 	}
 	r, err := parseReference(c, arn)
@@ -123,30 +109,63 @@ func (s *Service) tagged(c *api.Call, arn string, changing bool) (trail, error) 
 	return all[i], err
 }
 
+// tagging is what tags are on: a trail or an event data store.
+type tagging struct {
+	owner string
+	tags  map[string]string
+	put   func(map[string]string) error
+}
+
+// resource finds what a tagging operation names.
+func (s *Service) resource(c *api.Call, arn string, changing bool) (tagging, error) {
+	if isDataStoreARN(arn) {
+		if _, err := dataStoreID(c, arn); err != nil {
+			return tagging{}, err
+		}
+		d, err := s.findDataStore(c, arn)
+		if err != nil {
+			return tagging{}, resourceNotFound(arn)
+		}
+		if changing && !d.Deleted.IsZero() {
+			return tagging{}, inactiveDataStore(d)
+		}
+		return tagging{d.Account, d.Tags, func(tags map[string]string) error {
+			d.Tags = tags
+			return putDataStore(c.Tx, d)
+		}}, nil
+	}
+	t, err := s.tagged(c, arn, changing)
+	return tagging{t.Account, t.Tags, func(tags map[string]string) error {
+		t.Tags = tags
+		return put(c.Tx, t)
+	}}, err
+}
+
 func (s *Service) addTags(c *api.Call, in *cloudtrail.AddTagsInput) (*cloudtrail.AddTagsOutput, error) {
-	t, err := s.tagged(c, aws.ToString(in.ResourceId), true)
+	t, err := s.resource(c, aws.ToString(in.ResourceId), true)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.setTags(in.TagsList); err != nil {
+	tags, err := withTags(t.tags, in.TagsList)
+	if err != nil {
 		return nil, err
 	}
-	return &cloudtrail.AddTagsOutput{}, put(c.Tx, t)
+	return &cloudtrail.AddTagsOutput{}, t.put(tags)
 }
 
 // removeTags removes the tags of those keys; a value that is given must be the
 // tag's.
 func (s *Service) removeTags(c *api.Call, in *cloudtrail.RemoveTagsInput) (*cloudtrail.RemoveTagsOutput, error) {
-	t, err := s.tagged(c, aws.ToString(in.ResourceId), true)
+	t, err := s.resource(c, aws.ToString(in.ResourceId), true)
 	if err != nil {
 		return nil, err
 	}
 	for _, tag := range in.TagsList {
-		if v, ok := t.Tags[aws.ToString(tag.Key)]; ok && (tag.Value == nil || *tag.Value == v) {
-			delete(t.Tags, aws.ToString(tag.Key))
+		if v, ok := t.tags[aws.ToString(tag.Key)]; ok && (tag.Value == nil || *tag.Value == v) {
+			delete(t.tags, aws.ToString(tag.Key))
 		}
 	}
-	return &cloudtrail.RemoveTagsOutput{}, put(c.Tx, t)
+	return &cloudtrail.RemoveTagsOutput{}, t.put(t.tags)
 }
 
 func (s *Service) listTags(c *api.Call, in *cloudtrail.ListTagsInput) (*cloudtrail.ListTagsOutput, error) {
@@ -161,17 +180,17 @@ func (s *Service) listTags(c *api.Call, in *cloudtrail.ListTagsInput) (*cloudtra
 	out := &cloudtrail.ListTagsOutput{ResourceTagList: []types.ResourceTag{}}
 	owner := ""
 	for _, arn := range in.ResourceIdList {
-		t, err := s.tagged(c, arn, false)
+		t, err := s.resource(c, arn, false)
 		if err != nil {
 			return nil, err
 		}
-		if owner != "" && t.Account != owner {
+		if owner != "" && t.owner != owner {
 			return nil, &types.CloudTrailARNInvalidException{Message: aws.String("You cannot have resources belonging to multiple owners")}
 		}
-		owner = t.Account
+		owner = t.owner
 		r := types.ResourceTag{ResourceId: aws.String(arn), TagsList: []types.Tag{}}
-		for _, key := range slices.Sorted(maps.Keys(t.Tags)) {
-			r.TagsList = append(r.TagsList, types.Tag{Key: aws.String(key), Value: aws.String(t.Tags[key])})
+		for _, key := range slices.Sorted(maps.Keys(t.tags)) {
+			r.TagsList = append(r.TagsList, types.Tag{Key: aws.String(key), Value: aws.String(t.tags[key])})
 		}
 		out.ResourceTagList = append(out.ResourceTagList, r)
 	}

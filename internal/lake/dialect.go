@@ -221,6 +221,17 @@ func parted(tokens []token, i int) bool {
 	return i > 0 && tokens[i-1].text == "." || i+1 < len(tokens) && tokens[i+1].text == "."
 }
 
+// dollar is the first word with a dollar sign, which the engine has for strings
+// and parameters and Trino has not.
+func dollar(tokens []token) string {
+	for _, t := range tokens {
+		if t.kind == word && strings.Contains(t.text, "$") {
+			return t.text
+		}
+	}
+	return ""
+}
+
 // stores are the ids that a statement names, each once.
 func stores(tokens []token) []string {
 	var ids []string

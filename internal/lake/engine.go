@@ -95,6 +95,9 @@ func (s *session) parse(ctx context.Context, statement string) (*tree, error) {
 
 // examine refuses what may not run.
 func (s *session) examine(ctx context.Context, tokens []token) (*tree, *inspection, error) {
+	if at := dollar(tokens); at != "" {
+		return nil, nil, refuse("mismatched input '" + at + "'")
+	}
 	t, err := s.parse(ctx, tabled(tokens))
 	if err != nil {
 		return nil, nil, err
@@ -275,10 +278,11 @@ func (s *session) matched(ctx context.Context, statement string, rows int64) int
 // What the engine says of the commonest mistakes, to be said as Trino does.
 var (
 	unknownColumn  = regexp.MustCompile(`Referenced (?:column|table) "([^"]+)" not found|does not have a column named "([^"]+)"|Could not find key "([^"]+)" in struct`)
-	syntaxError    = regexp.MustCompile(`syntax error at (?:or near "([^"]+)"|end of input)`)
+	syntaxError    = regexp.MustCompile(`syntax error at (?:or near "([^"]+)"|end of input)|^mismatched input '(.+)'$`)
 	noFunction     = regexp.MustCompile(`Function '([^']+)' not registered`)
 	notSuchTypes   = regexp.MustCompile(`No function matches the given name and argument types '([^']+)'`)
 	notInGroupBy   = regexp.MustCompile(`column "?([^" ]+)"? must appear in the GROUP BY clause`)
+	noConversion   = regexp.MustCompile(`(?s)Could not convert string '(.*)' to (?:\w+)`)
 	outOfMemory    = regexp.MustCompile(`Out of Memory|could not allocate|failed to (?:allocate|offload|pin)`)
 	renamedToTrino = regexp.MustCompile(`\blake_`)
 )
@@ -316,6 +320,7 @@ func told(err error, tokens []token) error {
 		{notInGroupBy, func(n string) string {
 			return place(tokens, n) + "'" + n + "' must be an aggregate expression or appear in GROUP BY clause"
 		}},
+		{noConversion, func(n string) string { return "Cannot cast '" + n + "' to the type that is asked for" }},
 		{outOfMemory, func(string) string { return "Query exhausted resources at this scale factor" }},
 	} {
 		if m := p.pattern.FindStringSubmatch(message); m != nil {

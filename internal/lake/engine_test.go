@@ -269,7 +269,7 @@ func TestNothingButSelectRuns(t *testing.T) {
 		"SELECT 1 UNION SELECT count(*) FROM glob('*')", "SELECT * FROM " + storeA + " JOIN glob('*') ON true", "SELECT * FROM (SELECT * FROM read_csv('x'))",
 		"SELECT * FROM (SHOW TABLES)", "SELECT * FROM (DESCRIBE " + storeA + ")", "SELECT * FROM (VALUES (getenv('x')))", "SELECT * FROM (PIVOT " + storeA + " ON eventName)",
 		"SELECT count(*) FROM " + storeA + " ORDER BY getenv('x')", "SELECT sum(1) FILTER (WHERE getenv('x') = '') FROM " + storeA, "SELECT row_number() OVER (ORDER BY getenv('x')) FROM " + storeA,
-		"SELECT ?", "SELECT $1", "SELECT $name", "SELECT 1 LIMIT ?",
+		"SELECT $$a$$", "SELECT $x$a$x$", "SELECT ?", "SELECT $1", "SELECT $name", "SELECT 1 LIMIT ?",
 	} {
 		_, err := New().Check(t.Context(), statement)
 		if wrong := new(api.StatementError); !errors.As(err, &wrong) {
