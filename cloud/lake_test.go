@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -209,7 +210,7 @@ func TestLakePages(t *testing.T) {
 			out, err := pages.NextPage(t.Context())
 			s.must(err)
 			for _, row := range out.QueryResultRows {
-				if n++; row[0]["x"] != fmt.Sprint(n) {
+				if n++; row[0]["x"] != strconv.Itoa(n) {
 					t.Fatalf("row %d is %v", n, row)
 				}
 			}

@@ -87,6 +87,7 @@ func serve(c *cobra.Command, o serveOptions) error {
 		return errors.Join(err, server.Close(), aws.Close())
 	}
 	defer forget()
+	releaseStart()
 	select {
 	case err = <-ended:
 	case <-ctx.Done():

@@ -117,8 +117,8 @@ func keyUnusable(id, code string) error {
 	return &types.KmsException{Message: aws.String("KMS key " + id + " cannot be used: " + code)}
 }
 
-func unsupported(format string, args ...any) error {
-	return &types.UnsupportedOperationException{Message: aws.String(fmt.Sprintf(format, args...))}
+func unsupported(message string) error {
+	return &types.UnsupportedOperationException{Message: aws.String(message)}
 }
 
 // What follows is CloudTrail Lake's, and rests on no source but for its codes.
