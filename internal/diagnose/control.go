@@ -38,7 +38,7 @@ func (e *Evidence) controlled(same []trial) finding {
 	arn := by.ARN
 	f := Fix{
 		Kind: ControlPolicyFix, Document: text, Target: arn,
-		Title: phrase.Say("Take what EC2 asks out of the Deny statement of %s", d.Name),
+		Title: phrase.Say("Take what EC2 asks out of the Deny statement of %s", documentWords(d.Name)),
 		Note:  phrase.Say("It bears on every account that the policy is attached to. The management account, or who administers policies for it, has to apply it."),
 	}
 	e.puts(&f, controlSlot(d.Name, arn), text)

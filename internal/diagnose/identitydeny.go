@@ -36,7 +36,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) [][]Fix {
 	name, arn := h.Name, h.ARN
 	if awsManaged(arn) {
 		f := Fix{
-			Kind: CommandFix, Title: phrase.Say("Detach %s from %s %s: AWS manages it, so it cannot be edited", h.Policy, h.Holder, h.HolderName), Target: e.holderARN(h),
+			Kind: CommandFix, Title: phrase.Say("Detach %s from %s: AWS manages it, so it cannot be edited", h.Policy, holderWords(h.Holder, h.HolderName)), Target: e.holderARN(h),
 			TradeOff: phrase.Say("All that the policy denies besides is not denied any more: ask who attached it, and why."),
 			effects:  []effect{whole{phrase.Say("detaching %s", h.Policy), func(e *Evidence) { e.dropIdentity(name, arn) }}},
 		}
@@ -54,7 +54,7 @@ func (e *Evidence) narrowHeld(h *Held, index int, t *trial) [][]Fix {
 	}
 	f := Fix{
 		Kind: PolicyEditFix, Document: text, Target: e.holderARN(h),
-		Title: phrase.Say("Take what EC2 asks in the caller's name out of the Deny statement of %s", name),
+		Title: phrase.Say("Take what EC2 asks in the caller's name out of the Deny statement of %s", documentWords(name)),
 	}
 	e.puts(&f, heldSlot(h), text)
 	e.putHeld(&f, h, text)

@@ -282,7 +282,7 @@ func (r *Report) undecided(e *Evidence, t *trial) {
 		return
 	}
 	r.end(NoConclusion, phrase.Say("Whether %s may call %s turns on what could not be read: %s.",
-		t.request.Principal.ARN, t.request.Action, strings.Join(t.decision.Missing, "; ")))
+		t.request.Principal.ARN, t.request.Action, missingWords(t.decision.Missing)))
 }
 
 // trailDenied tells whether the doctor may not look events up.

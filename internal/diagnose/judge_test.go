@@ -308,7 +308,7 @@ var causeRows = []causeRow{
 			e.Unread = []Unread{
 				{What: "inline policies of user test", Call: "iam:ListUserPolicies", Denied: true, layer: access.IdentityLayer},
 				{What: "permissions boundary of user test", Call: "iam:GetUser", Denied: true, layer: access.BoundaryLayer},
-				{What: "key policy", Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey},
+				{What: "key policy of " + testKey, Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey},
 			}
 			return e
 		},
@@ -348,7 +348,7 @@ var causeRows = []causeRow{
 		evidence: func() *Evidence {
 			e := permitted().says(" because no resource-based policy allows the kms:CreateGrant action")
 			e.Keys[0].Policy, e.Keys[0].PolicySource = nil, ""
-			e.Unread = []Unread{{What: "key policy", Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey}}
+			e.Unread = []Unread{{What: "key policy of " + testKey, Call: "kms:GetKeyPolicy", Denied: true, layer: access.ResourceLayer, key: testKey}}
 			return e
 		},
 		outcome: CauseFound, kind: KeyPolicyMissing, document: `"AWS": "` + testUser + `"`, agreement: EventOnly,
@@ -587,7 +587,7 @@ func TestOpenedIsExact(t *testing.T) {
 	if p.NothingElse {
 		t.Error("CreateGrant without a condition passes for nothing else")
 	}
-	want := []Opening{{Who: phrase.Say("user %s", "test"), Requests: []string{"kms:CreateGrant, kms:TagResource on " + testKey}, Complete: true}}
+	want := []Opening{{Who: phrase.Say("user %s", "test"), Requests: []phrase.Text{phrase.Say("%s on %s", "kms:CreateGrant, kms:TagResource", testKey)}, Complete: true}}
 	if diff := cmp.Diff(want, p.Opened); diff != "" {
 		t.Error(diff)
 	}

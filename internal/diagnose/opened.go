@@ -53,7 +53,7 @@ func opened(before, after *Evidence) (list []Opening, direct policy.Truth) {
 		}
 		for _, a := range requestset.NewAccessTo(named(*b.Policy), named(*k.Policy), requestset.Options{Resource: k.ARN}) {
 			if callers := before.others(a.Callers); len(callers) > 0 {
-				list = addOpening(list, phrase.Plain(strings.Join(callers, ", ")), a.Delegated, a.Answer)
+				list = addOpening(list, callersWords(callers), a.Delegated, a.Answer)
 			}
 		}
 	}
@@ -65,11 +65,19 @@ func addOpening(list []Opening, who phrase.Text, delegated bool, a requestset.An
 	if a.Any == policy.No {
 		return list
 	}
-	o := Opening{Who: who, Delegated: delegated, Complete: a.Complete, Requests: []string{}}
+	o := Opening{Who: who, Delegated: delegated, Complete: a.Complete, Requests: []phrase.Text{}}
 	for i := range a.Regions {
-		o.Requests = append(o.Requests, a.Regions[i].String())
+		o.Requests = append(o.Requests, regionWords(&a.Regions[i]))
 	}
 	return append(list, o)
+}
+
+func callersWords(names []string) phrase.Text {
+	all := make([]phrase.Text, len(names))
+	for i, n := range names {
+		all[i] = callerWords(n)
+	}
+	return phrase.Join(", ", all...)
 }
 
 // reach is all that the caller can do with a key.

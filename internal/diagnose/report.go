@@ -223,7 +223,7 @@ type Opening struct {
 	// Delegated: not by the fix itself, but if policies of their account allow it.
 	Delegated bool `json:"delegated,omitempty"`
 	// Requests are in words: action, resource, conditions. They may overlap.
-	Requests []string `json:"requests"`
+	Requests []phrase.Text `json:"requests"`
 	// Complete: there are no others.
 	Complete bool `json:"complete"`
 }

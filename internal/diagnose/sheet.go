@@ -187,7 +187,7 @@ func (r *Report) sheet(l phrase.Language) *sheet {
 	}
 	s.Ways = r.ways(t)
 	for _, u := range r.Unread {
-		s.Unread = append(s.Unread, unreadSheet{What: clean(u.What), Call: clean(u.Call), Why: clean(u.Why), Denied: u.Denied})
+		s.Unread = append(s.Unread, unreadSheet{What: t.say(unreadWords(u.What)), Call: clean(u.Call), Why: t.say(whyWords(u.Why)), Denied: u.Denied})
 	}
 	s.Missing = flat(clean(r.Missing))
 	s.Next = r.next(t)
@@ -311,7 +311,7 @@ func (r *Report) proofSheet(t teller) *proofSheet {
 		}
 		opened := openedSheet{Who: t.say(who)}
 		for _, request := range o.Requests {
-			opened.Requests = append(opened.Requests, clean(request))
+			opened.Requests = append(opened.Requests, t.say(request))
 		}
 		if !o.Complete {
 			opened.Requests = append(opened.Requests, t.say(phrase.Say("and more")))

@@ -50,7 +50,7 @@ func (t teller) fix(f *Fix) fixSheet {
 		}
 	}
 	for _, c := range f.Commands {
-		s.Commands = append(s.Commands, clean(c))
+		s.Commands = append(s.Commands, t.say(commandWords(c)))
 	}
 	return s
 }

@@ -70,7 +70,7 @@ func article() *Evidence {
 			Principal: testUser, InvokedBy: launch.FrontEnd, Key: testKey,
 		},
 		Caller: &Caller{
-			Source: "cloudtrail:LookupEvents", Told: phrase.Plain("the denied CreateGrant event"), Type: "IAMUser", ARN: testUser,
+			Source: "cloudtrail:LookupEvents", Told: phrase.Say("the denied %s event", "CreateGrant"), Type: "IAMUser", ARN: testUser,
 			Policies: []PolicyRead{{Source: "iam:GetPolicyVersion", Name: "AmazonEC2FullAccess", ARN: "arn:aws:iam::aws:policy/AmazonEC2FullAccess"}},
 			Principal: access.Principal{
 				Type: access.User, Partition: "aws", Account: "123456789012", ARN: testUser, UserID: "AIDAEXAMPLE", Name: "test",

@@ -74,30 +74,6 @@ func keyStateWords(state string) phrase.Text {
 	return phrase.Plain(state)
 }
 
-// documentWords is what a document is called. Gather names those that have no
-// name of their own.
-func documentWords(name string) phrase.Text {
-	if of, ok := strings.CutPrefix(name, "key policy of "); ok {
-		return phrase.Say("key policy of %s", of)
-	}
-	if of, ok := strings.CutPrefix(name, "session policy of "); ok {
-		return phrase.Say("session policy of %s", of)
-	}
-	if rest, ok := strings.CutPrefix(name, "inline policy "); ok {
-		policyName, of, _ := strings.Cut(rest, " of ")
-		holder, owner, _ := strings.Cut(of, " ")
-		switch holder {
-		case "user":
-			return phrase.Say("inline policy %s of user %s", policyName, owner)
-		case "group":
-			return phrase.Say("inline policy %s of group %s", policyName, owner)
-		case "role":
-			return phrase.Say("inline policy %s of role %s", policyName, owner)
-		}
-	}
-	return phrase.Plain(name)
-}
-
 // mismatchWords says what policy.Mismatch.String says.
 func mismatchWords(m *policy.Mismatch) phrase.Text {
 	element := strings.Join(strings.Fields(string(m.Element)+" "+m.Operator+" "+m.Key), " ")

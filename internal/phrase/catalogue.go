@@ -11,6 +11,7 @@ var catalogue = map[Language]map[string]string{
 		spanishDoctor,
 		spanishEvidence,
 		spanishFix,
+		spanishForms,
 		spanishGather,
 		spanishReport,
 	),

@@ -63,7 +63,7 @@ var spanishDoctor = map[string]string{
 	"Attach this policy to %s": "Adjunte esta política: la necesita %s",
 	"%s denies %s to %s.":      "%s deniega %s: quien llama es %s.",
 	"The statement denies this very request: whoever wrote it has to decide whether it may go.":                             "La instrucción deniega justamente esta solicitud: quien la escribió debe decidir si se puede quitar.",
-	"Detach %s from %s %s: AWS manages it, so it cannot be edited":                                                          "Desvincule %s (%s %s): la administra AWS, así que no se puede editar",
+	"Detach %s from %s: AWS manages it, so it cannot be edited":                                                             "Desasocie %s, que administra AWS y no se puede editar; quien la tiene es %s",
 	"Take what EC2 asks in the caller's name out of the Deny statement of %s":                                               "Saque de la instrucción Deny lo que EC2 pide en nombre de quien llama: %s",
 	"A managed policy keeps five versions: delete one first if it has as many.":                                             "Una política administrada guarda cinco versiones: si ya las tiene, elimine una antes.",
 	"A Deny statement of the %s denies %s to %s; the policy could not be read.":                                             "Una instrucción Deny (%s) deniega %s: quien llama es %s. No se pudo leer la política.",
