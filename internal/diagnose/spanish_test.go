@@ -27,7 +27,7 @@ func told(v reflect.Value, path string, into map[string]string) {
 			into[path+" "+v.String()] = v.String()
 		}
 	case reflect.Struct:
-		if f, ok := v.Interface().(fact); ok && f.Code {
+		if f, ok := reflect.TypeAssert[fact](v); ok && f.Code {
 			into[path+" "+f.Label] = ""
 			return
 		}
