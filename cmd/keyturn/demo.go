@@ -18,10 +18,12 @@ import (
 
 	"github.com/keyturn/keyturn/cloud"
 	"github.com/keyturn/keyturn/internal/diagnose"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 func newDemo() *cobra.Command {
-	return &cobra.Command{
+	var name string
+	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Play the failure, its diagnosis and its fix, in memory",
 		Long: `Play the case this program is for: a user with every EC2 permission starts an instance whose
@@ -30,10 +32,17 @@ ends with the instance running. All of it is real: the SDK's own clients, signed
 port of this machine. Nothing leaves the machine, and nothing is kept.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			out := c.OutOrStdout()
-			return demo(c.Context(), newScreen(out))
+			lang, err := chooseLanguage(name)
+			if err != nil {
+				return err
+			}
+			s := newScreen(c.OutOrStdout())
+			s.lang = lang
+			return demo(c.Context(), s)
 		},
 	}
+	c.Flags().StringVar(&name, "lang", "", "language of the text: en or es (default: the locale's)")
+	return c
 }
 
 // demo opens a cloud in memory on a free port and plays on it.
@@ -61,25 +70,25 @@ func demo(ctx context.Context, on *screen) (err error) {
 	id, secret := sky.RootCredentials()
 	url := "http://" + listener.Addr().String()
 	p := &play{screen: on, cloud: sky, url: url, root: newActor(url, id, secret)}
-	on.title("keyturn demo", "an AWS in memory on "+url+", the SDK's own clients, signed requests")
+	on.title("keyturn demo", phrase.Say("an AWS in memory on %s, the SDK's own clients, signed requests", url))
 	for _, act := range []struct {
-		title string
+		title phrase.Text
 		do    func(context.Context) error
 	}{
-		{"An administrator sets the stage", p.set},
-		{"test starts the instance", p.fail},
-		{"What AWS's article has you look at", p.look},
-		{"What the doctor sees", p.diagnose},
-		{"The administrator attaches the fix", p.fix},
-		{"test starts the instance again", p.succeed},
-		{"And no more than that", p.limit},
+		{phrase.Say("An administrator sets the stage"), p.set},
+		{phrase.Say("test starts the instance"), p.fail},
+		{phrase.Say("What AWS's article has you look at"), p.look},
+		{phrase.Say("What the doctor sees"), p.diagnose},
+		{phrase.Say("The administrator attaches the fix"), p.fix},
+		{phrase.Say("test starts the instance again"), p.succeed},
+		{phrase.Say("And no more than that"), p.limit},
 	} {
 		on.act(act.title)
 		if err := act.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", act.title, err)
 		}
 	}
-	on.end(p.instance+" is running.", fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	on.end(phrase.Say("%s is running.", p.instance), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
 	return nil
 }
 
@@ -98,12 +107,13 @@ func (p *play) set(ctx context.Context) (err error) {
 	if p.test, err = p.root.newUser(ctx, p.url, "test", "arn:aws:iam::aws:policy/AmazonEC2FullAccess"); err != nil {
 		return err
 	}
-	p.fact("user", p.userARN())
-	p.fact("may do", "AmazonEC2FullAccess, as AWS publishes it, and nothing else")
+	p.labels(phrase.Say("user"), phrase.Say("may do"), phrase.Say("customer key"), phrase.Say("instance"), phrase.Say("root device volume"), phrase.Say("other volume"))
+	p.fact(phrase.Say("user"), phrase.Plain(p.userARN()))
+	p.fact(phrase.Say("may do"), phrase.Say("AmazonEC2FullAccess, as AWS publishes it, and nothing else"))
 	if p.key, err = p.root.newKey(ctx, "key of the volumes"); err != nil {
 		return err
 	}
-	p.fact("customer key", p.key)
+	p.fact(phrase.Say("customer key"), phrase.Plain(p.key))
 	if p.instance, err = p.root.launch(ctx, p.key); err != nil {
 		return err
 	}
@@ -117,13 +127,13 @@ func (p *play) set(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.fact("instance", p.instance+", stopped")
+	p.fact(phrase.Say("instance"), phrase.Join(", ", phrase.Plain(p.instance), phrase.Say("stopped")))
 	for _, m := range i.BlockDeviceMappings {
-		role := "data volume"
+		role := phrase.Say("other volume")
 		if aws.ToString(m.DeviceName) == aws.ToString(i.RootDeviceName) {
-			role = "root volume"
+			role = phrase.Say("root device volume")
 		}
-		p.fact(role, fmt.Sprintf("%s on %s, encrypted under the key", aws.ToString(m.Ebs.VolumeId), aws.ToString(m.DeviceName)))
+		p.fact(role, phrase.Say("%s on %s, encrypted under the key", aws.ToString(m.Ebs.VolumeId), aws.ToString(m.DeviceName)))
 	}
 	return nil
 }
@@ -203,7 +213,7 @@ func (p *play) diagnose(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.report.WriteText(p.indented(), diagnose.Style{Color: bool(p.ink), Width: max(p.width-3, 0)})
+	return p.report.WriteText(p.indented(), diagnose.Style{Color: bool(p.ink), Language: p.lang, Width: max(p.width-3, 0)})
 }
 
 // fix attaches what the doctor wrote, and nothing of the demo's own.
@@ -216,7 +226,7 @@ func (p *play) fix(ctx context.Context) error {
 		return fmt.Errorf("the doctor wants %s on %s, not a policy of the user's", fix.Kind, fix.Target)
 	}
 	p.command("aws iam put-user-policy --user-name test --policy-name start-encrypted-instances \\\n    --policy-document file://fix.json")
-	p.note("fix.json is the policy above, as the doctor wrote it.")
+	p.note(phrase.Say("fix.json is the policy above, as the doctor wrote it."))
 	return p.root.putUserPolicy(ctx, "test", "start-encrypted-instances", fix.Document)
 }
 
@@ -228,6 +238,6 @@ func (p *play) limit(ctx context.Context) error {
 		return fmt.Errorf("a grant without an AWS resource was not refused: %w", err)
 	}
 	p.refused(refusal.ErrorCode(), refusal.ErrorMessage())
-	p.note("kms:GrantIsForAWSResource lets EC2 have its grant, and nobody else.")
+	p.note(phrase.Say("kms:GrantIsForAWSResource lets EC2 have its grant, and nobody else."))
 	return nil
 }

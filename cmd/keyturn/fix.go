@@ -134,7 +134,7 @@ func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fix
 	s.say(phrase.Say("Applied. %s undoes it.", "keyturn fix --undo "+file))
 	if o.noStart || report.Instance.State != "stopped" {
 		if report.Instance.State != "stopped" {
-			s.say(phrase.Say("The instance is %s: launch another.", report.Instance.State))
+			s.say(phrase.Say("The instance is %s: launch another.", report.Instance.StateWords()))
 		}
 		return nil
 	}

@@ -18,6 +18,8 @@ type screen struct {
 	acts int
 	// width is where words are wrapped, 0 for never: a pipe gets lines whole.
 	width int
+	// column is the width of the labels of facts.
+	column int
 	// lang is what it is in; empty is English.
 	lang phrase.Language
 }
@@ -28,20 +30,28 @@ func newScreen(w io.Writer) *screen {
 
 func (s *screen) print(lines ...string) { fmt.Fprintln(s.w, strings.Join(lines, "\n")) }
 
-func (s *screen) title(name, what string) {
-	s.print(s.bold(name)+"  "+s.faint(what), "")
+func (s *screen) title(name string, what phrase.Text) {
+	s.print(s.bold(name)+"  "+s.faint(what.In(s.lang)), "")
 }
 
-func (s *screen) act(title string) {
+func (s *screen) act(title phrase.Text) {
 	if s.acts > 0 {
 		s.print("")
 	}
 	s.acts++
-	s.print(s.name(strconv.Itoa(s.acts)) + "  " + s.bold(title))
+	s.print(s.name(strconv.Itoa(s.acts)) + "  " + s.bold(title.In(s.lang)))
 }
 
-func (s *screen) fact(name, value string) {
-	s.print("   " + s.faint(fmt.Sprintf("%-13s", name)) + value)
+// labels makes room for the labels of the facts that follow.
+func (s *screen) labels(names ...phrase.Text) {
+	s.column = 0
+	for _, n := range names {
+		s.column = max(s.column, utf8.RuneCountInString(n.In(s.lang))+2)
+	}
+}
+
+func (s *screen) fact(name, value phrase.Text) {
+	s.print("   " + s.faint(fmt.Sprintf("%-*s", s.column, name.In(s.lang))) + value.In(s.lang))
 }
 
 func (s *screen) command(line string) {
@@ -96,11 +106,11 @@ func (s *screen) words(text string) {
 	s.print(line)
 }
 
-func (s *screen) note(text string) { s.print("   " + s.faint(text)) }
+func (s *screen) note(text phrase.Text) { s.print("   " + s.faint(text.In(s.lang))) }
 
-func (s *screen) end(text, took string) {
-	s.print("", s.good("✓ ")+s.bold(text)+"  "+s.faint(took),
-		"", s.faint("Yours to try: ")+"keyturn serve"+s.faint(", and the AWS CLI. An instance of your own: ")+"keyturn diagnose i-…")
+func (s *screen) end(text phrase.Text, took string) {
+	s.print("", s.good("✓ ")+s.bold(text.In(s.lang))+"  "+s.faint(took), "")
+	s.print(phrase.Say("Yours to try: %s, and the AWS CLI. An instance of your own: %s", "keyturn serve", "keyturn diagnose i-…").In(s.lang))
 }
 
 // indented is the screen for somebody else's lines.

@@ -21,7 +21,7 @@ func Judge(e *Evidence) *Report {
 	case "running":
 		return r.end(NothingWrong, phrase.Say("Nothing is wrong: %s is running.", e.Instance.ID))
 	case "pending", "stopping":
-		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, e.Instance.State))
+		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, stateWords(e.Instance.State)))
 	}
 	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
 		r.conclude(f)

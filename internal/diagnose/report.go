@@ -269,6 +269,9 @@ type Instance struct {
 	Tags map[string]string `json:"-"`
 }
 
+// StateWords is the state as part of a sentence.
+func (i *Instance) StateWords() phrase.Text { return stateWords(i.State) }
+
 // Reason is an instance's StateReason.
 type Reason struct {
 	Code    string `json:"code"`

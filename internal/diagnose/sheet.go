@@ -376,7 +376,7 @@ func (r *Report) next(t teller) []nextSheet {
 	if slices.ContainsFunc(r.Unread, func(u Unread) bool { return u.Denied }) {
 		list = append(list, nextSheet{"keyturn diagnose --permissions", t.say(phrase.Say("prints the policy to diagnose with"))})
 	}
-	return append(list, nextSheet{"keyturn diagnose -v " + r.Instance.ID, t.say(phrase.Say("shows every step and what it returned"))})
+	return list
 }
 
 // applicable tells whether "keyturn fix" would apply the fixes.

@@ -13,44 +13,44 @@ import (
 var plain = []struct {
 	code     string
 	kind     CauseKind
-	sentence func(instance, state string, by phrase.Text) phrase.Text
+	sentence func(instance string, state, by phrase.Text) phrase.Text
 	note     phrase.Text
 }{
-	{"Client.UserInitiatedShutdown", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+	{"Client.UserInitiatedShutdown", StoppedByUser, func(instance string, state, by phrase.Text) phrase.Text {
 		return phrase.Say("%s was %s by %s.", instance, state, by)
 	}, phrase.Text{}},
-	{"Client.UserInitiatedHibernate", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+	{"Client.UserInitiatedHibernate", StoppedByUser, func(instance string, state, by phrase.Text) phrase.Text {
 		return phrase.Say("%s was put into hibernation (%s) by %s.", instance, state, by)
 	}, phrase.Text{}},
 	{
-		"Client.InstanceInitiatedShutdown", StoppedBySystem, func(instance, state string, _ phrase.Text) phrase.Text {
+		"Client.InstanceInitiatedShutdown", StoppedBySystem, func(instance string, state, _ phrase.Text) phrase.Text {
 			return phrase.Say("%s was %s by its own operating system.", instance, state)
 		},
 		phrase.Say("Look at aws ec2 get-console-output, and at what the user data and the system's services do at boot."),
 	},
-	{"Client.InstanceTerminated", StoppedByUser, func(instance, state string, by phrase.Text) phrase.Text {
+	{"Client.InstanceTerminated", StoppedByUser, func(instance string, state, by phrase.Text) phrase.Text {
 		return phrase.Say("%s was %s while an image was made of it, by %s.", instance, state, by)
 	}, phrase.Text{}},
 	{
-		"Client.VolumeLimitExceeded", VolumeLimit, func(instance, state string, _ phrase.Text) phrase.Text {
+		"Client.VolumeLimitExceeded", VolumeLimit, func(instance string, state, _ phrase.Text) phrase.Text {
 			return phrase.Say("%s was %s because the account's limit of EBS volumes is reached.", instance, state)
 		},
 		phrase.Say("Delete volumes that nobody needs, or ask for a higher quota of EBS storage."),
 	},
 	{
-		"Client.InvalidSnapshot.NotFound", SnapshotGone, func(instance, state string, _ phrase.Text) phrase.Text {
+		"Client.InvalidSnapshot.NotFound", SnapshotGone, func(instance string, state, _ phrase.Text) phrase.Text {
 			return phrase.Say("%s was %s because a snapshot of its volumes does not exist.", instance, state)
 		},
 		phrase.Say("Use another image, or another snapshot in the block device mapping."),
 	},
 	{
-		"Server.InsufficientInstanceCapacity", NoCapacity, func(instance, state string, _ phrase.Text) phrase.Text {
+		"Server.InsufficientInstanceCapacity", NoCapacity, func(instance string, state, _ phrase.Text) phrase.Text {
 			return phrase.Say("%s was %s because AWS has no capacity for its type in the zone.", instance, state)
 		},
 		phrase.Say("Try again later, in another zone, or with another instance type."),
 	},
 	{
-		"Server.ScheduledStop", StoppedByAWS, func(instance, state string, _ phrase.Text) phrase.Text {
+		"Server.ScheduledStop", StoppedByAWS, func(instance string, state, _ phrase.Text) phrase.Text {
 			return phrase.Say("%s was %s by AWS: its hardware is to be retired.", instance, state)
 		},
 		phrase.Say("Start it again: it comes up on other hardware."),
@@ -59,7 +59,7 @@ var plain = []struct {
 	{"Server.SpotInstanceTermination", StoppedByAWS, interrupted, phrase.Text{}},
 }
 
-func interrupted(instance, state string, _ phrase.Text) phrase.Text {
+func interrupted(instance string, state, _ phrase.Text) phrase.Text {
 	return phrase.Say("%s was %s by AWS: a Spot interruption.", instance, state)
 }
 
@@ -76,7 +76,7 @@ func (e *Evidence) plainReason() (finding, bool) {
 			state = "terminated"
 		}
 		c := Cause{Kind: p.kind, Note: p.note}
-		c.Sentence = p.sentence(e.Instance.ID, state, e.stopper())
+		c.Sentence = p.sentence(e.Instance.ID, stateWords(state), e.stopper())
 		f := finding{cause: c}
 		if p.kind == StoppedByUser && e.Stop == nil && e.trailDenied() {
 			f.cause.Note = phrase.Say("Whether somebody tried to start it since cannot be told: cloudtrail:LookupEvents is denied.")

@@ -161,7 +161,13 @@ func (p *page) outcome(s *sheet) {
 func (p *page) walk(s *sheet) {
 	p.section(s.Heads.Steps)
 	for _, step := range s.Steps {
-		p.line(fmt.Sprintf("%2d. %s  %s", step.Number, p.paint(bold, step.Title), p.paint(faint, "["+step.Call+"]")))
+		head := fmt.Sprintf("%2d. %s", step.Number, p.paint(bold, step.Title))
+		if 8+utf8.RuneCountInString(step.Title+step.Call) <= p.width {
+			p.line(head + "  " + p.paint(faint, "["+step.Call+"]"))
+		} else {
+			p.line(head)
+			p.line("    " + p.paint(faint, "["+step.Call+"]"))
+		}
 		p.facts("    ", step.Returned)
 		p.hanging("", "    → ", "      ", step.Means)
 	}
@@ -263,11 +269,14 @@ func (p *page) ways(s *sheet) {
 		return
 	}
 	if !p.style.Verbose {
-		var titles []phrase.Text
-		for _, w := range s.Ways {
-			titles = append(titles, phrase.Say("%d. %s", w.Rank, w.Title))
+		lead := "  " + s.Heads.Instead + ": "
+		margin := strings.Repeat(" ", utf8.RuneCountInString(lead))
+		for i, w := range s.Ways {
+			if i > 0 {
+				lead = margin
+			}
+			p.hanging("", fmt.Sprintf("%s%d. ", lead, w.Rank), margin+"   ", w.Title)
 		}
-		p.prose("", "  ", s.Heads.Instead+": "+p.say(phrase.Join("; ", titles...)))
 		return
 	}
 	p.line("")
@@ -325,7 +334,8 @@ func (p *page) checks(list []checkSheet) {
 		before, after = max(before, utf8.RuneCountInString(c.Before)), max(after, utf8.RuneCountInString(c.After))
 	}
 	for _, c := range list {
-		p.line(fmt.Sprintf("    %-*s → %s  %s", before, c.Before, p.paint(truthColors[c.Truth], fmt.Sprintf("%-*s", after, c.After)), c.What))
+		lead := fmt.Sprintf("    %-*s → %s  ", before, c.Before, p.paint(truthColors[c.Truth], fmt.Sprintf("%-*s", after, c.After)))
+		p.hanging("", lead, strings.Repeat(" ", 4+before+3+after+2), c.What)
 	}
 }
 
@@ -357,7 +367,9 @@ func (p *page) foot(s *sheet) {
 	label := func(name string) string {
 		return p.paint(bold, name) + margin[utf8.RuneCountInString(name):]
 	}
-	p.line("")
+	if !p.style.Verbose || len(s.Next) > 0 {
+		p.line("")
+	}
 	if s.Proof != nil && !p.style.Verbose {
 		var words []string
 		for _, v := range s.Proof.Verdicts {
@@ -371,11 +383,15 @@ func (p *page) foot(s *sheet) {
 			}
 		}
 	}
+	list := s.Next
+	if !p.style.Verbose {
+		list = append(slices.Clone(list), nextSheet{"keyturn diagnose -v " + s.Instance, p.say(phrase.Say("shows every step and what it returned"))})
+	}
 	widest := 0
-	for _, n := range s.Next {
+	for _, n := range list {
 		widest = max(widest, utf8.RuneCountInString(n.Command))
 	}
-	for i, n := range s.Next {
+	for i, n := range list {
 		lead := margin
 		if i == 0 {
 			lead = label(next)

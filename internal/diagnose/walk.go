@@ -136,9 +136,9 @@ func (w *walker) refused() {
 	case denial.Layer == "":
 		w.means(phrase.Say("A permission is missing. The message does not tell in which policy."))
 	case denial.Explicit:
-		w.means(phrase.Say("A Deny statement stands in the way. Kind of policy: %s.", layerWords(denial.Layer)))
+		w.means(phrase.Say("A Deny statement of the %s stands in the way.", layerWords(denial.Layer)))
 	default:
-		w.means(phrase.Say("No policy of this kind allows the request: %s.", layerWords(denial.Layer)))
+		w.means(phrase.Say("No %s allows the request.", layerWords(denial.Layer)))
 	}
 }
 

@@ -8,6 +8,7 @@ var catalogue = map[Language]map[string]string{
 	Spanish: merged(
 		spanishCommon,
 		spanishCommand,
+		spanishDemo,
 		spanishDoctor,
 		spanishEvidence,
 		spanishFix,

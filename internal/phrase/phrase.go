@@ -98,7 +98,11 @@ func (t Text) In(l Language) string {
 			args[i] = a
 		}
 	}
-	return fmt.Sprintf(format, args...)
+	words := fmt.Sprintf(format, args...)
+	if l == Spanish {
+		return agree(words)
+	}
+	return words
 }
 
 // Equal tells whether two texts say the same in every language.

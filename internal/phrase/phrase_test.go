@@ -142,6 +142,27 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestAgree: Spanish texts agree with what is put into them.
+func TestAgree(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string]string{
+		"⟨Ninguna|Ningún⟩ límite de permisos de el usuario test": "Ningún límite de permisos del usuario test",
+		"⟨Ninguna|Ningún⟩ política de sesión de el rol r":        "Ninguna política de sesión del rol r",
+		"deniega a el usuario raíz":                              "deniega al usuario raíz",
+		"La instrucción ⟨de la|del⟩ política":                    "La instrucción de la política",
+		"de ella, de él": "de ella, de él",
+	} {
+		if got := agree(words); got != want {
+			t.Errorf("%q became %q, want %q", words, got, want)
+		}
+	}
+	for format, words := range catalogue[Spanish] {
+		if strings.Contains(words, "⟨") != strings.Contains(words, "⟩ %") {
+			t.Errorf("%q: the forms of %q stand before no word", format, words)
+		}
+	}
+}
+
 // TestError: an error is said in the language as far as it is of the catalogue.
 func TestError(t *testing.T) {
 	t.Parallel()

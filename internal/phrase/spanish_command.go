@@ -29,7 +29,7 @@ var spanishCommand = map[string]string{
 	"%s shows the whole report":                     "%s muestra el informe completo",
 	"what was applied can be undone: %s":            "lo que se aplicó se puede deshacer: %s",
 	"Applied. %s undoes it.":                        "Aplicado. Para deshacerlo: %s",
-	"The instance is %s: launch another.":           "El estado de la instancia es %s: lance otra.",
+	"The instance is %s: launch another.":           "La instancia está %s: lance otra.",
 	"nothing was changed: nobody can be asked":      "no se cambió nada: no hay a quién preguntar",
 	"give --yes to apply it":                        "indique --yes para aplicarlo",
 	"Apply this? [y/N]":                             "¿Aplicar esto? [s/N]",

@@ -13,9 +13,9 @@ var spanishGather = map[string]string{
 	"The key policy was another before.":                                        "Antes la política de la clave era otra.",
 	"This policy lets the doctor read it:":                                      "Esta política permite leerlo:",
 	"The decoded message names the statement: %s.":                              "El mensaje descodificado nombra la instrucción: %s.",
-	"EC2 itself refuses %s to %s: %s denies it.":                                "El propio EC2 niega %s a %s: %s lo deniega.",
-	"EC2 itself refuses %s to %s: a %s denies it.":                              "El propio EC2 niega %s a %s: una %s lo deniega.",
-	"EC2 itself refuses %s to %s: no %s allows it on %s.":                       "El propio EC2 niega %s a %s: ninguna %s lo permite en %s.",
+	"EC2 itself refuses %s to %s: %s denies it.":                                "El propio EC2 rechaza %s a %s: %s lo deniega.",
+	"EC2 itself refuses %s to %s: a %s denies it.":                              "El propio EC2 rechaza %s a %s: ⟨una|un⟩ %s lo deniega.",
+	"EC2 itself refuses %s to %s: no %s allows it on %s.":                       "El propio EC2 rechaza %s a %s: ⟨ninguna|ningún⟩ %s lo permite en %s.",
 	"%s, by the caller":                                                         "%s, por quien llama",
-	"%s changed the key policy at %s; the start before that, at %s, went well.": "%s cambió la política de la clave el %s; el arranque anterior, el %s, salió bien.",
+	"%s changed the key policy at %s; the start before that, at %s, went well.": "%s cambió la política de la clave el %s; el inicio anterior, el %s, salió bien.",
 }
