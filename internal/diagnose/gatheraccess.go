@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // AccessOptions say of whom and of which keys to read what decides, where there
@@ -32,7 +33,7 @@ type AccessOptions struct {
 func GatherAccess(ctx context.Context, c Clients, o AccessOptions) (e *Evidence, arns []string, err error) {
 	who, err := c.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("asking who the credentials are: %w", err)
+		return nil, nil, phrase.NewError(phrase.Say("asking who the credentials are: %v", err), err)
 	}
 	p := o.Principal
 	e = &Evidence{
@@ -43,7 +44,7 @@ func GatherAccess(ctx context.Context, c Clients, o AccessOptions) (e *Evidence,
 	g := newGatherer(ctx, c, Options{}, e)
 	for i, k := range each(g, o.Keys, (*gatherer).readKey) {
 		if k.Missing {
-			return nil, nil, fmt.Errorf("KMS has no key %s in this account and region", o.Keys[i])
+			return nil, nil, phrase.NewError(phrase.Say("KMS has no key %s in this account and region", o.Keys[i]), nil)
 		}
 		arns = append(arns, k.ARN)
 		if e.key(k.ARN) == nil {
@@ -52,11 +53,11 @@ func GatherAccess(ctx context.Context, c Clients, o AccessOptions) (e *Evidence,
 	}
 	g.principal(aws.ToString(who.Account))
 	if err := ctx.Err(); err != nil {
-		return nil, nil, fmt.Errorf("reading what bears on %s: %w", p.ARN, err)
+		return nil, nil, phrase.NewError(phrase.Say("reading what bears on %s: %v", p.ARN, err), err)
 	}
 	for _, u := range e.Unread {
 		if (u.Call == "iam:GetUser" || u.Call == "iam:GetRole") && strings.HasPrefix(u.Why, "NoSuchEntity: ") {
-			return nil, nil, fmt.Errorf("%s does not exist: %s", p.ARN, strings.TrimPrefix(u.Why, "NoSuchEntity: "))
+			return nil, nil, phrase.NewError(phrase.Say("%s does not exist: %s", p.ARN, strings.TrimPrefix(u.Why, "NoSuchEntity: ")), nil)
 		}
 	}
 	return e, arns, nil
@@ -110,10 +111,10 @@ func ReadTrustPolicy(ctx context.Context, c Clients, role string) (access.Docume
 	name := lastPart(role)
 	out, err := c.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 	if err != nil {
-		return access.Document{}, fmt.Errorf("reading the trust policy of role %s: %w", name, err)
+		return access.Document{}, phrase.NewError(phrase.Say("reading the trust policy of role %s: %v", name, err), err)
 	}
 	if arn := aws.ToString(out.Role.Arn); arn != role {
-		return access.Document{}, fmt.Errorf("the role %s is %s here", name, arn)
+		return access.Document{}, phrase.NewError(phrase.Say("the role %s is %s here", name, arn), nil)
 	}
 	return decoded("trust policy of role "+name, "", out.Role.AssumeRolePolicyDocument)
 }

@@ -3,10 +3,10 @@ package diagnose
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/keyturn/keyturn/policy"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // Repair is a report's fixes, about to be applied.
@@ -26,9 +26,9 @@ type RepairStep struct {
 
 // Why a report has no repair.
 var (
-	ErrNoFix     = errors.New("there is no fix that could be applied")
-	ErrByHand    = errors.New("a person has to decide or to do it")
-	ErrNotEnough = errors.New("it is not proved that the fix is enough")
+	ErrNoFix     error = phrase.NewError(phrase.Say("there is no fix that could be applied"), nil)
+	ErrByHand    error = phrase.NewError(phrase.Say("a person has to decide or to do it"), nil)
+	ErrNotEnough error = phrase.NewError(phrase.Say("it is not proved that the fix is enough"), nil)
 )
 
 // NewRepair reads what the fixes of a report will change, and changes nothing. A
@@ -41,7 +41,7 @@ func NewRepair(ctx context.Context, with Configs, r *Report) (*Repair, error) {
 			continue
 		}
 		if len(f.Calls) == 0 {
-			return nil, fmt.Errorf("%w: %s", ErrByHand, f.Title)
+			return nil, phrase.NewError(phrase.Say("%v: %s", ErrByHand, f.Title), ErrByHand)
 		}
 		p.Fixes = append(p.Fixes, f)
 	}
@@ -84,7 +84,7 @@ func (p *Repair) Apply(ctx context.Context, with Configs, keep func([]Call) erro
 	for _, s := range p.Steps {
 		out, err := s.Do(ctx, with)
 		if err != nil {
-			return fmt.Errorf("%s:%s: %w", s.Service, s.Operation, err)
+			return phrase.NewError(phrase.Say("%s:%s: %v", s.Service, s.Operation, err), err)
 		}
 		undo = append(s.Before.Undo(out), undo...)
 		if err := keep(undo); err != nil {

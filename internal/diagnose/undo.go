@@ -2,14 +2,14 @@ package diagnose
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // Before is what a call is about to change.
@@ -32,7 +32,7 @@ func always(calls ...Call) func(any) []Call { return func(any) []Call { return c
 func (c Call) Before(ctx context.Context, with Configs) (Before, error) {
 	b, err := c.before(ctx, with)
 	if err != nil {
-		return b, fmt.Errorf("reading what %s:%s will change: %w", c.Service, c.Operation, err)
+		return b, phrase.NewError(phrase.Say("reading what %s:%s will change: %v", c.Service, c.Operation, err), err)
 	}
 	return b, nil
 }
@@ -116,7 +116,7 @@ func (c Call) before(ctx context.Context, with Configs) (Before, error) {
 		// at least. The longest loses nothing.
 		return Before{undo: always(Call{"kms", "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionInput{KeyId: in.KeyId, PendingWindowInDays: aws.Int32(30)}})}, nil
 	}
-	return Before{}, errors.New("nobody knows how to undo it")
+	return Before{}, phrase.NewError(phrase.Say("nobody knows how to undo it"), nil)
 }
 
 // noInline is what was before an inline policy that was not there: remove takes the

@@ -10,6 +10,7 @@ var catalogue = map[Language]map[string]string{
 		spanishCommand,
 		spanishDemo,
 		spanishDoctor,
+		spanishErrors,
 		spanishEvidence,
 		spanishFix,
 		spanishForms,
