@@ -221,3 +221,31 @@ func TestKeyLastUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestDryRunsOfKinds: a dry run of the newer operations says that it would have
+// worked, or why not, and gives nothing away.
+func TestDryRunsOfKinds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	hmac := s.newKeyOf(&kms.CreateKeyInput{KeySpec: "HMAC_256", KeyUsage: "GENERATE_VERIFY_MAC"})
+	sign := s.newKeyOf(&kms.CreateKeyInput{KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY"})
+	dry := aws.Bool(true)
+	mac, err := s.root.kms.GenerateMac(s.Context(), &kms.GenerateMacInput{KeyId: hmac.KeyId, MacAlgorithm: "HMAC_SHA_256", Message: []byte("x"), DryRun: dry})
+	if mac != nil {
+		t.Error("a dry run gave a MAC")
+	}
+	wantCode(t, err, "DryRunOperationException")
+	_, err = s.root.kms.Sign(s.Context(), &kms.SignInput{KeyId: sign.KeyId, SigningAlgorithm: "ECDSA_SHA_256", Message: []byte("x"), DryRun: dry})
+	wantCode(t, err, "DryRunOperationException")
+	_, err = s.root.kms.Sign(s.Context(), &kms.SignInput{KeyId: hmac.KeyId, SigningAlgorithm: "ECDSA_SHA_256", Message: []byte("x"), DryRun: dry})
+	wantCode(t, err, "InvalidKeyUsageException")
+	id := s.key()
+	_, err = s.root.kms.GenerateDataKeyPair(s.Context(), &kms.GenerateDataKeyPairInput{KeyId: &id, KeyPairSpec: "ECC_NIST_P256", DryRun: dry})
+	wantCode(t, err, "DryRunOperationException")
+	ada := s.user("ada")
+	_, err = ada.kms.Sign(s.Context(), &kms.SignInput{KeyId: sign.Arn, SigningAlgorithm: "ECDSA_SHA_256", Message: []byte("x"), DryRun: dry})
+	wantCode(t, err, "AccessDeniedException")
+	if e := s.newest(s.root.trail, "GenerateDataKeyPair"); e.ErrorCode != "DryRunOperationException" || e.RequestParameters["dryRun"] != true {
+		t.Errorf("the dry run's event is %+v", e)
+	}
+}

@@ -16,8 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// wrapOnce is one wrapping key for all steps of the machine: to make one takes
-// longer than everything else.
+// wrapOnce is one wrapping key for all imports that are not about wrapping: to make
+// one takes longer than everything else.
 var wrapOnce = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -27,13 +27,13 @@ var wrapOnce = sync.OnceValue(func() *rsa.PrivateKey {
 })
 
 // quickly is a wrapped import whose token was not asked for.
-func (s *stage) quickly(arn string, secret []byte) *kms.ImportKeyMaterialInput {
+func (s *stage) quickly(k *kmstypes.KeyMetadata, secret []byte) *kms.ImportKeyMaterialInput {
 	s.t.Helper()
 	pair, err := encodePair(wrapOnce(), wrapOnce().Public())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	token, err := s.kms.sealImportToken(arn, importToken{Algorithm: kmstypes.AlgorithmSpecRsaesOaepSha256, Wrapping: pair.private, ValidTo: s.now.Add(importTime)})
+	token, err := s.kms.sealImportToken(*k.Arn, importToken{Algorithm: kmstypes.AlgorithmSpecRsaesOaepSha256, Wrapping: pair.private, ValidTo: s.now.Add(importTime)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func (s *stage) quickly(arn string, secret []byte) *kms.ImportKeyMaterialInput {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &kms.ImportKeyMaterialInput{KeyId: &arn, ImportToken: token, EncryptedKeyMaterial: wrapped, ExpirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+	return &kms.ImportKeyMaterialInput{KeyId: k.Arn, ImportToken: token, EncryptedKeyMaterial: wrapped, ExpirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 }
 
 // importMachine plays random lives of a multi-Region key with imported material
@@ -96,7 +96,7 @@ func material32(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
 func (m *importMachine) Import(r *rapid.T) {
 	i, b := regionOf.Draw(r, "region"), byte(rapid.IntRange(1, 4).Draw(r, "material"))
-	in := m.quickly(m.arn[i], material32(b))
+	in := m.quickly(&kmstypes.KeyMetadata{Arn: &m.arn[i]}, material32(b))
 	isNew, expires := rapid.Bool().Draw(r, "new"), rapid.Bool().Draw(r, "expires")
 	if isNew {
 		in.ImportType = kmstypes.ImportTypeNewKeyMaterial

@@ -40,7 +40,7 @@ var (
 		kmstypes.SigningAlgorithmSpecRsassaPssSha384, kmstypes.SigningAlgorithmSpecRsassaPssSha512,
 	}
 	ecdsa256 = []kmstypes.SigningAlgorithmSpec{kmstypes.SigningAlgorithmSpecEcdsaSha256}
-	ecdh     = []kmstypes.KeyAgreementAlgorithmSpec{kmstypes.KeyAgreementAlgorithmSpecEcdh}
+	agreeing = []kmstypes.KeyAgreementAlgorithmSpec{kmstypes.KeyAgreementAlgorithmSpecEcdh}
 )
 
 // kinds are the key specs that are built.
@@ -55,9 +55,9 @@ var kinds = map[kmstypes.KeySpec]kind{
 	kmstypes.KeySpecRsa2048:       {bits: 2048, encryption: oaep, signing: rsaSigning},
 	kmstypes.KeySpecRsa3072:       {bits: 3072, encryption: oaep, signing: rsaSigning},
 	kmstypes.KeySpecRsa4096:       {bits: 4096, encryption: oaep, signing: rsaSigning},
-	kmstypes.KeySpecEccNistP256:   {curve: elliptic.P256(), signing: ecdsa256, agreement: ecdh},
-	kmstypes.KeySpecEccNistP384:   {curve: elliptic.P384(), signing: []kmstypes.SigningAlgorithmSpec{kmstypes.SigningAlgorithmSpecEcdsaSha384}, agreement: ecdh},
-	kmstypes.KeySpecEccNistP521:   {curve: elliptic.P521(), signing: []kmstypes.SigningAlgorithmSpec{kmstypes.SigningAlgorithmSpecEcdsaSha512}, agreement: ecdh},
+	kmstypes.KeySpecEccNistP256:   {curve: elliptic.P256(), signing: ecdsa256, agreement: agreeing},
+	kmstypes.KeySpecEccNistP384:   {curve: elliptic.P384(), signing: []kmstypes.SigningAlgorithmSpec{kmstypes.SigningAlgorithmSpecEcdsaSha384}, agreement: agreeing},
+	kmstypes.KeySpecEccNistP521:   {curve: elliptic.P521(), signing: []kmstypes.SigningAlgorithmSpec{kmstypes.SigningAlgorithmSpecEcdsaSha512}, agreement: agreeing},
 	kmstypes.KeySpecEccSecgP256k1: {koblitz: true, signing: ecdsa256},
 	kmstypes.KeySpecEccNistEdwards25519: {edwards: true, signing: []kmstypes.SigningAlgorithmSpec{
 		kmstypes.SigningAlgorithmSpecEd25519Sha512, kmstypes.SigningAlgorithmSpecEd25519PhSha512,
