@@ -65,7 +65,7 @@ func (c *Cloud) open() error {
 		trailOptions = append(trailOptions, cloudtrail.WithBuckets(buckets))
 	}
 	c.trail = cloudtrail.New(root, trailOptions...)
-	c.kms = kms.New(root, kms.CheckPrincipals(c.iam))
+	c.kms = kms.New(root, kms.CheckPrincipals(c.iam), kms.CheckRegions(partitionOf))
 	c.operations = make(map[string]map[string]*operation)
 	c.tasks = make(map[string]task)
 	compute := ec2.New().WithProfiles(c.iam).WithRoles(c.iam)

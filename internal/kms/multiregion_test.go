@@ -97,7 +97,9 @@ func ownNames(list []api.OwnEvent) []string {
 
 func TestReplicateRefusals(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
+	s := newStage(t, CheckRegions(func(region string) (string, bool) {
+		return map[string]string{"eu-west-1": "aws", abroad: "aws", further: "aws", "cn-north-1": "aws-cn"}[region], region != "xx-north-9"
+	}))
 	k, single := s.primary(), s.key(root())
 	replicate := func(id *string, region string) *kms.ReplicateKeyInput {
 		return &kms.ReplicateKeyInput{KeyId: id, ReplicaRegion: &region}
@@ -105,6 +107,7 @@ func TestReplicateRefusals(t *testing.T) {
 	refused(s, root(), "ReplicateKey", replicate(single.KeyId, abroad), "UnsupportedOperationException", *single.Arn+" is not a multi-region primary key.")
 	refused(s, root(), "ReplicateKey", replicate(k.KeyId, region), "AlreadyExistsException", "*")
 	refused(s, root(), "ReplicateKey", replicate(k.KeyId, "cn-north-1"), "UnsupportedOperationException", "*")
+	refused(s, root(), "ReplicateKey", replicate(k.KeyId, "xx-north-9"), "UnsupportedOperationException", "*")
 	r := s.replicate(k, abroad)
 	refused(s, root(), "ReplicateKey", replicate(k.KeyId, abroad), "AlreadyExistsException", "*")
 	refused(s, root().in(abroad), "ReplicateKey", replicate(k.KeyId, further), "UnsupportedOperationException", *r.Arn+" is not a multi-region primary key.")
@@ -263,4 +266,28 @@ func TestRelatedPairs(t *testing.T) {
 	signature := do[kms.SignOutput](s, root(), "Sign", &kms.SignInput{KeyId: k.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"}).Signature
 	do[kms.VerifyOutput](s, root().in(abroad), "Verify", &kms.VerifyInput{KeyId: k.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256", Signature: signature})
 	do[kms.SignOutput](s, root().in(abroad), "Sign", &kms.SignInput{KeyId: k.KeyId, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
+}
+
+// TestSparePairs: a pair that was made ahead is taken once, and no more than a few
+// are kept.
+func TestSparePairs(t *testing.T) {
+	t.Parallel()
+	p := newSparePairs()
+	p.prepare("ECC_NIST_P256") // quick: not ahead
+	if n := p.count("ECC_NIST_P256"); n != 0 {
+		t.Errorf("%d pairs of a quick spec", n)
+	}
+	p.prepare("RSA_2048")
+	ahead := p.bySpec["RSA_2048"][0]
+	if got, err := p.take("RSA_2048"); err != nil || &got.private[0] != &ahead.private[0] || p.count("RSA_2048") != 0 {
+		t.Errorf("took another pair than the spare one, or left it: %v", err)
+	}
+	if got, err := p.take("RSA_2048"); err != nil || len(got.private) == 0 {
+		t.Errorf("without a spare pair: %v", err)
+	}
+	p.bySpec["RSA_2048"] = make([]keyPair, maxSpare)
+	p.prepare("RSA_2048")
+	if n := p.count("RSA_2048"); n != maxSpare {
+		t.Errorf("%d spare pairs", n)
+	}
 }

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -74,17 +73,6 @@ func replicateParameters(in *kms.ReplicateKeyInput) map[string]any {
 	return p
 }
 
-// samePartition reports whether two Regions are of one partition: their names
-// begin alike in those that are not AWS's first.
-func samePartition(a, b string) bool {
-	for _, prefix := range []string{"cn-", "us-gov-"} {
-		if strings.HasPrefix(a, prefix) != strings.HasPrefix(b, prefix) {
-			return false
-		}
-	}
-	return true
-}
-
 func (s *Service) replicateKey(c *api.Call, in *kms.ReplicateKeyInput) (*kms.ReplicateKeyOutput, error) {
 	t, err := s.changeable(c, in.KeyId)
 	if err != nil {
@@ -104,7 +92,8 @@ func (s *Service) replicateKey(c *api.Call, in *kms.ReplicateKeyInput) (*kms.Rep
 		return nil, err
 	}
 	region := value(in.ReplicaRegion)
-	if !samePartition(region, c.Region) {
+	if partition, known := s.partitionOf(region); !known || partition != c.Partition {
+		// AWS documents the error, not its words.
 		return nil, unsupported("%s is not a Region of the partition %s.", region, c.Partition)
 	}
 	set, err := relatedOf(c.Tx, t)

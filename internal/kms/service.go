@@ -43,6 +43,8 @@ type Service struct {
 	ciphers    *cipherCache
 	policies   *policyCache
 	spare      *sparePairs
+	// partitionOf gives the partition of a Region, false if AWS has no such one.
+	partitionOf func(region string) (string, bool)
 }
 
 // Option changes how a Service works.
@@ -55,9 +57,18 @@ func CheckPrincipals(p Principals) Option {
 	return func(s *Service) { s.principals = p }
 }
 
+// CheckRegions has ReplicateKey refuse Regions that are not of the key's
+// partition. Without it every name is a Region of the partition "aws".
+func CheckRegions(partitionOf func(region string) (string, bool)) Option {
+	return func(s *Service) { s.partitionOf = partitionOf }
+}
+
 // New makes the service. Key material is kept sealed under root.
 func New(root Sealer, options ...Option) *Service {
-	s := &Service{root: root, ciphers: newCipherCache(), policies: newPolicyCache(), spare: newSparePairs()}
+	s := &Service{
+		root: root, ciphers: newCipherCache(), policies: newPolicyCache(), spare: newSparePairs(),
+		partitionOf: func(string) (string, bool) { return "aws", true },
+	}
 	for _, o := range options {
 		o(s)
 	}

@@ -32,6 +32,10 @@ func (p *sparePairs) prepare(spec kmstypes.KeySpec) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.bySpec[spec]) >= maxSpare {
+		pair.clear() // others were quicker
+		return
+	}
 	p.bySpec[spec] = append(p.bySpec[spec], pair)
 }
 

@@ -195,7 +195,7 @@ func (s *Service) scheduleKeyDeletion(c *api.Call, in *kms.ScheduleKeyDeletionIn
 // pendDeletion begins a key's waiting period.
 func (t *target) pendDeletion(c *api.Call, days int32) error {
 	wait := time.Duration(days) * day
-	t.key.State, t.key.PendingDays = kmstypes.KeyStatePendingDeletion, 0
+	t.key.State, t.key.Settled, t.key.PendingDays = kmstypes.KeyStatePendingDeletion, "", 0
 	t.key.DeletionDate = c.Now.Add(wait)
 	return t.schedule(c, deleteKeyTask, wait)
 }
