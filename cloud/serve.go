@@ -25,6 +25,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.serveTesting(w, r)
 		return
 	}
+	if host, ok := issuerHost(r.Host); ok {
+		c.serveIssuer(w, r, host)
+		return
+	}
 	requestID := c.newRequestID()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {

@@ -53,6 +53,7 @@ func (c *Cloud) open() error {
 	c.sts = sts.New(root, c.iam, idp.Keys{}, idp.Assertions{})
 	c.organizations = organizations.New(c.iam, c.iam)
 	c.iam.WithOrganizations(c.organizations)
+	c.sts.WithOrganizations(c.organizations)
 	trailOptions := []cloudtrail.Option{cloudtrail.WithOrganizations(c.organizations, c.iam), cloudtrail.WithLake(lake.New())}
 	switch {
 	case c.set.objects != nil:

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"errors"
 	"time"
 )
@@ -86,4 +88,20 @@ type IssuerKeys interface {
 var (
 	ErrIssuer     = errors.New("api: the identity provider's keys could not be fetched")
 	ErrThumbprint = errors.New("api: the identity provider's certificate is not trusted")
+)
+
+// TokenIssuer is what signs the web identity tokens of an account (IAM guide,
+// "Outbound identity federation").
+type TokenIssuer struct {
+	// URL is the issuer's identifier: https, without a path.
+	URL string
+	// RSA signs RS256, EC (P-384) ES384; they must not outlive the request.
+	RSA *rsa.PrivateKey
+	EC  *ecdsa.PrivateKey
+}
+
+// The ids of an issuer's keys, as AWS's own issuers have them.
+const (
+	RSAKeyID = "RSA_0"
+	ECKeyID  = "EC384_0"
 )

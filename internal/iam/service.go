@@ -41,6 +41,7 @@ type Service struct {
 	organizations api.Organizations
 	// assertions reads what SAML providers publish.
 	assertions api.Assertions
+	spare      spareKeys
 }
 
 // New returns the service; root seals the secrets of access keys.
@@ -64,7 +65,7 @@ func (s *Service) Operations() []api.Operation {
 		s.keyOperations(), s.loginOperations(), s.policyOperations(), s.versionOperations(), s.attachmentOperations(),
 		s.inlineOperations(), s.boundaryOperations(), s.tagOperations(), s.linkedOperations(),
 		s.accountOperations(), s.deviceOperations(), s.oidcOperations(), s.detailsOperations(), s.simulationOperations(), s.reportOperations(), s.lastAccessedOperations(), s.orgReportOperations(),
-		s.samlOperations(), s.rootAccessOperations(),
+		s.samlOperations(), s.rootAccessOperations(), s.outboundOperations(),
 		s.sshKeyOperations(), s.signingCertificateOperations(), s.serverCertificateOperations(), s.serviceCredentialOperations(),
 	)
 }

@@ -41,6 +41,10 @@ func (directory) SAMLProvider(store.Tx, string, string) (api.SAMLProvider, error
 	return api.SAMLProvider{}, store.ErrNotFound
 }
 
+func (directory) TokenIssuer(store.Tx, string) (api.TokenIssuer, error) {
+	return api.TokenIssuer{}, store.ErrNotFound
+}
+
 func (directory) RootTask(*api.Call, string, string) (string, string, error) {
 	return "", "", store.ErrNotFound
 }

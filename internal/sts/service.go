@@ -57,6 +57,9 @@ type Directory interface {
 	// SAMLProvider finds an account's SAML provider by its ARN, or returns
 	// store.ErrNotFound.
 	SAMLProvider(tx store.Tx, account, arn string) (api.SAMLProvider, error)
+	// TokenIssuer returns the issuer of an account's web identity tokens, or
+	// store.ErrNotFound if the account has not enabled outbound federation.
+	TokenIssuer(tx store.Tx, account string) (api.TokenIssuer, error)
 	// RootTask returns the policy of a privileged session on a member account, or
 	// store.ErrNotFound if the calling account may have no such session.
 	RootTask(c *api.Call, target, policyARN string) (name, text string, err error)
@@ -69,6 +72,8 @@ type Service struct {
 	issuers    api.IssuerKeys
 	assertions api.Assertions
 	opened     tokenCache
+	// organizations tells where the accounts of outbound tokens stand; nil: nowhere.
+	organizations api.Organizations
 }
 
 // New returns the service. root seals its tokens; iam knows the roles; issuers
@@ -76,6 +81,9 @@ type Service struct {
 func New(root Sealer, iam Directory, issuers api.IssuerKeys, assertions api.Assertions) *Service {
 	return &Service{root: root, iam: iam, issuers: issuers, assertions: assertions}
 }
+
+// WithOrganizations has outbound tokens tell of the account's organization.
+func (s *Service) WithOrganizations(o api.Organizations) { s.organizations = o }
 
 // Name is the signing name.
 func (s *Service) Name() string { return "sts" }
@@ -93,6 +101,7 @@ func (s *Service) Operations() []api.Operation {
 		// guide, "Permissions for GetSessionToken").
 		api.NoAuthorization("GetSessionToken", s.getSessionToken),
 		api.Read("GetFederationToken", s.federationNeeds, s.getFederationToken),
+		api.Read("GetWebIdentityToken", s.getWebIdentityTokenNeeds, s.getWebIdentityToken),
 		api.Read("GetAccessKeyInfo", api.Anywhere[sts.GetAccessKeyInfoInput]("sts:GetAccessKeyInfo"), s.getAccessKeyInfo),
 		api.Read("DecodeAuthorizationMessage", api.Anywhere[sts.DecodeAuthorizationMessageInput]("sts:DecodeAuthorizationMessage"), s.decodeAuthorizationMessage),
 	}
