@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"internal/organizations": serviceRule(),
 	"internal/sts":           serviceRule("policy/serviceref"),
 	"internal/diagnose":      {allow: []string{"access", "access/reach", "internal/launch", "internal/phrase", "internal/trailfile", "policy", "policy/requestset", "policy/serviceref"}, deny: []string{"database/sql"}, why: "the doctor works on any endpoint"},
+	"internal/audit":         {allow: []string{"access", "internal/diagnose", "internal/launch", "internal/phrase", "policy", "policy/serviceref"}, deny: []string{"database/sql"}, why: "it asks often what the doctor asks once, of any endpoint"},
 	"internal/simulate":      {allow: []string{"access", "internal/diagnose", "internal/evaluation", "internal/launch", "policy", "policy/serviceref"}, deny: []string{"database/sql"}, why: "requests that are described, decided; it reads accounts with the doctor's readers"},
 	"internal/trailfile":     {deny: []string{"net/http", "database/sql", sdk, "github.com/aws/smithy-go"}, why: "it reads files; what the events in them mean is others' to say"},
 	"internal/wire/model":    {why: "tables"},

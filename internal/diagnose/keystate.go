@@ -14,20 +14,7 @@ func (e *Evidence) fault(arn string) CauseKind {
 	if k == nil {
 		return ""
 	}
-	if k.Missing {
-		return KeyDeleted
-	}
-	switch kmstypes.KeyState(k.State) {
-	case kmstypes.KeyStateDisabled:
-		return KeyDisabled
-	case kmstypes.KeyStatePendingDeletion:
-		return KeyPendingDeletion
-	case kmstypes.KeyStatePendingImport:
-		return KeyPendingImport
-	case kmstypes.KeyStateUnavailable:
-		return KeyUnavailable
-	}
-	return ""
+	return k.Fault()
 }
 
 // keyState finds what the state of a key calls for.

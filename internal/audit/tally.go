@@ -1,0 +1,220 @@
+package audit
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+)
+
+// tally is what becomes of one class of principals.
+type tally struct {
+	// calls: they may call an operation at all.
+	calls                bool
+	can, trapped, unsure int64
+	// cells are the states of the classes of keys, 0 for nothing.
+	cells   []uint32
+	entries []entry
+}
+
+// entry is a cause for a class of principals and a class of keys.
+type entry struct {
+	class   int32 // of keys
+	cause   int32
+	targets Targets
+	// ops and parts are sets of bits; unit is the first, in which need is the one.
+	ops, parts uint8
+	unit       int32
+}
+
+// cellState is what a class of principals can do with a class of keys; states that
+// are equal are one number.
+type cellState struct {
+	bits   uint8
+	causes [3]int32
+}
+
+// The bits of a cell.
+const (
+	cellCan uint8 = 1 << iota
+	cellTrapped
+	cellUnknown
+	cellShouldnt
+	// cellMore: there are more causes than the state has room for.
+	cellMore
+)
+
+// cellStates keeps each state once.
+type cellStates struct {
+	mu   sync.RWMutex
+	at   map[cellState]uint32
+	list []cellState
+}
+
+func newCellStates() *cellStates {
+	return &cellStates{at: map[cellState]uint32{{}: 0}, list: []cellState{{}}}
+}
+
+func (c *cellStates) number(s cellState) uint32 {
+	c.mu.RLock()
+	n, ok := c.at[s]
+	c.mu.RUnlock()
+	if ok {
+		return n
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.at[s]; ok {
+		return n
+	}
+	n = uint32(len(c.list))
+	c.list = append(c.list, s)
+	c.at[s] = n
+	return n
+}
+
+// operations are those of the bits of an entry.
+var operations = []Operation{StartInstances, AttachVolume, RunInstances}
+
+// tallies counts for every class of principals, on all processors.
+func (s *survey) tallies(states *cellStates, exposed [][]bool) []tally {
+	ofAccount := make(map[string][]int32)
+	for i, u := range s.units {
+		a := u.region.Site.Account
+		ofAccount[a] = append(ofAccount[a], int32(i))
+	}
+	all := make([]tally, len(s.classes))
+	parallel(len(s.classes), func(i int) {
+		all[i] = s.tally(i, ofAccount[s.classes[i].account.ID], states, exposed)
+	})
+	return all
+}
+
+func (s *survey) tally(class int, units []int32, states *cellStates, exposed [][]bool) tally {
+	var t tally
+	now := make([]cellState, len(s.keys))
+	at := make(map[[2]int32]int)
+	for _, i := range units {
+		u := s.units[i]
+		if !s.through(class, u) {
+			continue
+		}
+		t.calls = true
+		var worst int32
+		for n := range s.needs[u.needs] {
+			need := &s.needs[u.needs][n]
+			c := s.of(class, need)
+			now[need.class].add(c, s.causes.list[c])
+			if c == 0 {
+				continue
+			}
+			if worst == 0 || s.causes.list[worst].Open && !s.causes.list[c].Open {
+				worst = c
+			}
+			key := [2]int32{int32(need.class), c}
+			e, ok := at[key]
+			if !ok {
+				e = len(t.entries)
+				at[key] = e
+				t.entries = append(t.entries, entry{class: key[0], cause: c, unit: i})
+			}
+			s.count(&t.entries[e], u, need, class, i)
+		}
+		switch n := int64(u.n); {
+		case worst == 0:
+			t.can += n
+		case s.causes.list[worst].Open:
+			t.unsure += n
+		default:
+			t.trapped += n
+		}
+	}
+	t.cells = make([]uint32, len(now))
+	for k := range now {
+		if exposed[k] != nil && exposed[k][class] {
+			now[k].bits |= cellShouldnt
+		}
+		if now[k] != (cellState{}) {
+			t.cells[k] = states.number(now[k])
+		}
+	}
+	return t
+}
+
+// count adds a unit's targets to an entry. An instance to start makes the better
+// example.
+func (s *survey) count(e *entry, u *unit, need *unitNeed, class int, i int32) {
+	e.targets.add(u.kind, u.n)
+	e.ops |= 1 << slices.Index(operations, u.op)
+	for _, a := range need.asks {
+		if s.asks[a].answers[class] == e.cause {
+			e.parts |= 1 << s.asks[a].part
+		}
+	}
+	if u.op == StartInstances && s.units[e.unit].op != StartInstances {
+		e.unit = i
+	}
+}
+
+func (c *cellState) add(cause int32, what *cause) {
+	switch {
+	case cause == 0:
+		c.bits |= cellCan
+		return
+	case what.Open:
+		c.bits |= cellUnknown
+	default:
+		c.bits |= cellTrapped
+	}
+	for i := range c.causes {
+		if c.causes[i] == cause {
+			return
+		}
+		if c.causes[i] == 0 {
+			c.causes[i] = cause
+			slices.SortFunc(c.causes[:i+1], func(a, b int32) int { return int(a - b) })
+			return
+		}
+	}
+	c.bits |= cellMore
+}
+
+// columns groups the classes of keys, and rows those of principals, by what can be
+// done.
+func rows(tallies []tally) [][]int {
+	return alike(len(tallies), func(i int) string {
+		b := make([]byte, 0, 4*len(tallies[i].cells))
+		for _, c := range tallies[i].cells {
+			b = binary.LittleEndian.AppendUint32(b, c)
+		}
+		return string(b)
+	})
+}
+
+// columns groups the classes of keys by what is done by one of each group of
+// principals.
+func columns(tallies []tally, rows [][]int, keys int) [][]int {
+	return alike(keys, func(k int) string {
+		b := make([]byte, 0, 4*len(rows))
+		for _, r := range rows {
+			b = binary.LittleEndian.AppendUint32(b, tallies[r[0]].cells[k])
+		}
+		return string(b)
+	})
+}
+
+// alike groups numbers by what is said of each, in order.
+func alike(n int, text func(i int) string) [][]int {
+	var all [][]int
+	at := make(map[string]int)
+	for i := range n {
+		t := text(i)
+		g, ok := at[t]
+		if !ok {
+			g = len(all)
+			at[t] = g
+			all = append(all, nil)
+		}
+		all[g] = append(all[g], i)
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package diagnose
+
+import (
+	"context"
+
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/launch"
+)
+
+// ReadOrganization reads where accounts stand in the organization of the clients'
+// account, and the control policies that bear on them there. It is nil where there
+// is none, or none could be read: none tells the first, unread the second.
+func ReadOrganization(ctx context.Context, c Organizations, accounts []string) (o *Organization, none bool, unread []Unread) {
+	if len(accounts) == 0 {
+		return nil, false, nil
+	}
+	e := &Evidence{
+		Site:   launch.Site{Account: accounts[0]},
+		Caller: &Caller{Principal: access.Principal{Account: accounts[0]}},
+	}
+	for _, a := range accounts[1:] {
+		e.Keys = append(e.Keys, Key{ARN: "arn:aws:kms::" + a + ":key/"})
+	}
+	newGatherer(ctx, Clients{Organizations: c}, Options{}, e).organization()
+	return e.Organization, e.NoOrganization, e.Unread
+}
+
+// NewPlace is where an account stands, from what somebody else read: the policies
+// of each level from the root down to the account, nil for a type that is not
+// enabled.
+func NewPlace(account, path string, service, resource [][]access.Document) Place {
+	return Place{Account: account, Path: path, Policies: []PolicyRead{}, service: service, resource: resource}
+}
+
+// Controls are an account's place and the control policies that bear on it, from
+// the root of the organization down. ok is false if they were not read.
+func (o *Organization) Controls(account string) (p Place, service, resource [][]access.Document, ok bool) {
+	for _, p := range o.Places {
+		if p.Account == account {
+			return p, p.service, p.resource, true
+		}
+	}
+	return Place{}, nil, nil, false
+}
+
+// Fault is the state that keeps the key from being used, empty if none is known
+// (KMS guide, "Key states of AWS KMS keys").
+func (k *Key) Fault() CauseKind {
+	if k.Missing {
+		return KeyDeleted
+	}
+	switch kmstypes.KeyState(k.State) {
+	case kmstypes.KeyStateDisabled:
+		return KeyDisabled
+	case kmstypes.KeyStatePendingDeletion:
+		return KeyPendingDeletion
+	case kmstypes.KeyStatePendingImport:
+		return KeyPendingImport
+	case kmstypes.KeyStateUnavailable:
+		return KeyUnavailable
+	}
+	return ""
+}
+
+// FirstCause names what would keep the caller from using the volumes, without the
+// fixes and their proof. ok is false where nothing does, or the evidence does not
+// tell.
+func (e *Evidence) FirstCause() (c Cause, ok bool) {
+	trials := e.try()
+	t := firstFailing(trials)
+	if t == nil {
+		return Cause{}, false
+	}
+	f, ok := e.find(trials, t)
+	return f.cause, ok
+}
