@@ -107,7 +107,7 @@ CloudTrail) in which every request is signed and authorized as AWS would.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newServe(), newEnv(), newDiagnose(), newCollect(), newFix(), newDemo(), newPolicy(), newSimulate(), newVersion())
+	root.AddCommand(newServe(), newEnv(), newDiagnose(), newCollect(), newFix(), newDemo(), newPolicy(), newSimulate(), newAudit(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

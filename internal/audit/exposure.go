@@ -49,8 +49,9 @@ func (s *survey) exposures() (map[exposureKey]*exposed, [][]bool) {
 		if k.awsManaged() || k.Policy == nil || k.Missing {
 			return
 		}
-		if actions, r := s.openTo(k); r != nil {
-			results[i] = append(results[i], found{*r, -1, OpenKey, actions})
+		actions, open := s.openTo(k)
+		if open != nil {
+			results[i] = append(results[i], found{*open, -1, OpenKey, actions})
 		}
 		requests := make(map[sort][2]access.Request)
 		for n, c := range s.classes {
@@ -62,7 +63,8 @@ func (s *survey) exposures() (map[exposureKey]*exposed, [][]bool) {
 				two = [2]access.Request{s.direct(c.Principal, k, "kms:CreateGrant"), s.direct(c.Principal, k, "kms:PutKeyPolicy")}
 				requests[c.sort()] = two
 			}
-			if r := s.unlimited(&c.caller, k, &two); r != nil {
+			r := s.unlimited(&c.caller, k, &two)
+			if r != nil && (open == nil || r.Layer != access.ResourceLayer || r.Statement != open.Statement) {
 				results[i] = append(results[i], found{*r, n, DirectGrant, []string{"kms:CreateGrant"}})
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -12,6 +14,7 @@ import (
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/diagnose"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // Inventory is what is known of the accounts that are audited.
@@ -137,6 +140,19 @@ type Template struct {
 	Devices  []Device
 }
 
+// name is the template's id and version: lt-…:2.
+func (t *Template) name() string { return t.ID + ":" + strconv.FormatInt(t.Version, 10) }
+
+// setPolicy reads a key policy's text.
+func (k *Key) setPolicy(text string) error {
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		return err
+	}
+	k.Policy, k.PolicySource = &access.Document{Name: "key policy of " + lastPart(k.ARN), Policy: p}, "kms:GetKeyPolicy"
+	return nil
+}
+
 // Tags are a resource's tags. A nil *Tags are tags that could not be read. They
 // are kept as one text, because there may be millions.
 type Tags struct{ text string }
@@ -148,6 +164,27 @@ func NewTags(pairs map[string]string) *Tags {
 		b.WriteString(k + "\x00" + pairs[k] + "\x00")
 	}
 	return &Tags{b.String()}
+}
+
+// tagSets keeps each set of tags once.
+type tagSets struct {
+	mu     sync.Mutex
+	byText map[string]*Tags
+}
+
+// of gives the one set of these tags.
+func (s *tagSets) of(pairs map[string]string) *Tags {
+	t := NewTags(pairs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.byText[t.text]; known != nil {
+		return known
+	}
+	if s.byText == nil {
+		s.byText = make(map[string]*Tags)
+	}
+	s.byText[t.text] = t
+	return t
 }
 
 // all yields the tags.

@@ -43,10 +43,10 @@ func plain(j *judge, g *Region, p *Principal, t *target) status {
 		var grants []access.Grant
 		for _, s := range steps {
 			for _, r := range s.Requests(g.Site, p.Principal) {
-				switch o := plainRequest(j, &c, s, r, n.volume, grants); {
-				case o == trapped:
+				switch plainRequest(j, &c, s, r, n.volume, grants) {
+				case trapped:
 					return trapped
-				case o == unknown:
+				case unknown:
 					end = unknown
 				}
 			}
@@ -105,7 +105,7 @@ func classed(s *survey, g *Region, class int, t *target) status {
 	}
 	end := can
 	for n := range s.needs[u.needs] {
-		c := s.of(class, &s.needs[u.needs][n])
+		c, _ := s.of(class, &s.needs[u.needs][n])
 		switch {
 		case c == 0:
 		case !s.causes.list[c].Open:
@@ -285,7 +285,7 @@ func anyAccount(t *rapid.T, pool *pool, id string) *Account {
 }
 
 func anyPrincipal(t *rapid.T, pool *pool, id string, n int) Principal {
-	p := Principal{}
+	var p Principal
 	name := fmt.Sprintf("u%d", n)
 	if rapid.Bool().Draw(t, "role") {
 		name = fmt.Sprintf("r%d", n)
@@ -336,8 +336,12 @@ func anyRegion(t *rapid.T, pool *pool, id string) *Region {
 	g.Snapshots = []Snapshot{{"snap-1", key("snapshot's key"), tags("snapshot")}, {"snap-2", key("snapshot's key"), nil}}
 	devices := func(name string) []Device {
 		return rapid.SliceOfN(rapid.SampledFrom([]Device{
-			{Name: "/dev/xvda", Snapshot: "snap-1"}, {Name: "/dev/xvda", Snapshot: "snap-2"}, {Name: "/dev/sdf", Encrypted: true},
-			{Name: "/dev/sdg", Snapshot: "snap-1", Key: arns[0]}, {Name: "/dev/sdh", Key: ebsAlias, Encrypted: true}, {Name: "/dev/sdi"},
+			{Name: "/dev/xvda", Snapshot: "snap-1"},
+			{Name: "/dev/xvda", Snapshot: "snap-2"},
+			{Name: "/dev/sdf", Encrypted: true},
+			{Name: "/dev/sdg", Snapshot: "snap-1", Key: arns[0]},
+			{Name: "/dev/sdh", Key: ebsAlias, Encrypted: true},
+			{Name: "/dev/sdi"},
 		}), 0, 2).Draw(t, name)
 	}
 	g.Images = []Image{{"ami-1", tags("image"), devices("devices")}}

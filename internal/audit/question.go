@@ -136,7 +136,7 @@ func (j *judge) rule(one *prepared, p *caller, grants []access.Grant) ruling {
 	}
 	r.missing = append(r.missing, j.controls(&one.request, one.key)...)
 	if one.key.StateUnread {
-		r.missing = append(r.missing, "state of the key")
+		r.missing = append(r.missing, unreadState)
 	}
 	if len(r.missing) > 0 {
 		r.outcome = access.Depends
@@ -150,10 +150,9 @@ func missing(d *access.Decision) []string {
 	var all []string
 	for i := range d.Settle {
 		s := &d.Settle[i]
-		switch {
-		case s.Key == "":
+		if s.Key == "" {
 			all = append(all, s.Document)
-		default:
+		} else {
 			all = append(all, s.Key)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // Version is the version of the report's JSON form (docs/audit-json.md). It
@@ -16,7 +17,7 @@ type Report struct {
 	// Time is when the requests would be made.
 	Time time.Time `json:"time"`
 	// Summary is the outcome as one sentence.
-	Summary  string           `json:"summary"`
+	Summary  phrase.Text      `json:"summary"`
 	Totals   Totals           `json:"totals"`
 	Accounts []AccountSummary `json:"accounts"`
 	// Trapped are the causes for which somebody who may call EC2 cannot use a
@@ -106,7 +107,7 @@ type Group struct {
 	// known whether there is one.
 	Kind diagnose.CauseKind `json:"kind,omitempty"`
 	// Sentence says it in one sentence.
-	Sentence string `json:"sentence"`
+	Sentence phrase.Text `json:"sentence"`
 	// Layer is the kind of policy that stands in the way, in AWS's words.
 	Layer string `json:"layer,omitempty"`
 	// Statement is the statement that denies, or that nearly allows.
@@ -170,15 +171,17 @@ const (
 // Exposure is something that somebody can do and should not.
 type Exposure struct {
 	Kind     ExposureKind `json:"kind"`
-	Sentence string       `json:"sentence"`
+	Sentence phrase.Text  `json:"sentence"`
 	// Statement is the statement that allows it.
 	Statement *diagnose.Statement `json:"statement,omitempty"`
 	Actions   []string            `json:"actions"`
 	// Principals are empty where it is everybody.
 	Principals []string `json:"principals"`
 	Keys       []KeyRef `json:"keys"`
-	Count      int64    `json:"count"`
-	Next       []string `json:"next"`
+	// Count are the pairs of a principal and a key, or the keys.
+	Count int64 `json:"count"`
+	// Advice is what to change.
+	Advice phrase.Text `json:"advice"`
 }
 
 // PrincipalGroup are principals who can do the same.

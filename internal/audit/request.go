@@ -29,11 +29,11 @@ func newJudge(in *Inventory) *judge {
 	return &judge{inventory: in, keys: newKeyring(in), places: make(map[string]*place), now: in.Time.UTC().Format(time.RFC3339)}
 }
 
-// place is where an account stands. It is called for all accounts before anything
-// is decided, so that deciding only reads.
-func (j *judge) place(account string) *place {
-	if p := j.places[account]; p != nil {
-		return p
+// findPlace finds out where an account stands. It is called for all accounts before
+// anything is decided, so that deciding only reads.
+func (j *judge) findPlace(account string) {
+	if j.places[account] != nil {
+		return
 	}
 	p := &place{unread: true}
 	j.places[account] = p
@@ -44,7 +44,6 @@ func (j *judge) place(account string) *place {
 	} else if j.inventory.NoOrganization {
 		*p = place{nowhere: true}
 	}
-	return p
 }
 
 func (j *judge) management() string {
@@ -158,10 +157,10 @@ func (j *judge) policies(p *caller, k *Key, account string) access.Policies {
 	if k.Policy != nil {
 		out.Resource = &access.ResourcePolicy{Kind: access.KMSKey, Document: *k.Policy}
 	} else {
-		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.ResourceLayer, What: "key policy"})
+		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.ResourceLayer, What: unreadKeyPolicy})
 	}
 	if k.GrantsUnread {
-		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.GrantLayer, What: "grants of the key"})
+		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.GrantLayer, What: unreadGrants})
 	}
 	if p != nil {
 		p.own(&out)
@@ -179,10 +178,10 @@ func (j *judge) policies(p *caller, k *Key, account string) access.Policies {
 func (p *caller) own(out *access.Policies) {
 	out.Identity, out.Boundary = p.docs, p.Boundary
 	if p.BoundaryUnread {
-		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.BoundaryLayer, What: "permissions boundary"})
+		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.BoundaryLayer, What: unreadBoundary})
 	}
 	if len(p.Unread) > 0 {
-		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.IdentityLayer, What: "identity-based policies"})
+		out.Unread = append(out.Unread, access.UnreadLayer{Layer: access.IdentityLayer, What: unreadIdentity})
 	}
 }
 
@@ -213,8 +212,3 @@ func (j *judge) controls(r *access.Request, k *Key) []string {
 	}
 	return missing
 }
-
-const (
-	unreadServiceControl  = "service control policies"
-	unreadResourceControl = "resource control policies"
-)

@@ -99,7 +99,7 @@ func (s *survey) group(r *Report, tallies []tally) {
 	}
 	for _, list := range [...][]Group{r.Trapped, r.Unknown} {
 		slices.SortFunc(list, func(a, b Group) int {
-			return cmp.Or(cmp.Compare(b.Pairs, a.Pairs), strings.Compare(a.Sentence, b.Sentence), strings.Compare(a.Example.Principal, b.Example.Principal), strings.Compare(a.Example.Target, b.Example.Target))
+			return cmp.Or(cmp.Compare(b.Pairs, a.Pairs), strings.Compare(a.Sentence.String(), b.Sentence.String()), strings.Compare(a.Example.Principal, b.Example.Principal), strings.Compare(a.Example.Target, b.Example.Target))
 		})
 	}
 }
@@ -262,7 +262,7 @@ func (s *survey) exemplify(g *Group, c *cause, class int, entries []*entry) {
 // expose lists exposures.
 func (s *survey) expose(r *Report, all map[exposureKey]*exposed) {
 	for key, e := range all {
-		x := Exposure{Kind: key.kind, Statement: statementOf(&e.reason), Actions: e.actions, Principals: []string{}, Keys: []KeyRef{}, Next: []string{}}
+		x := Exposure{Kind: key.kind, Statement: statementOf(&e.reason), Actions: e.actions, Principals: []string{}, Keys: []KeyRef{}}
 		for _, n := range e.keys {
 			for _, i := range s.keys[n].members {
 				x.Keys = append(x.Keys, s.ref(i))
@@ -286,7 +286,7 @@ func (s *survey) expose(r *Report, all map[exposureKey]*exposed) {
 		r.Shouldnt = append(r.Shouldnt, x)
 	}
 	slices.SortFunc(r.Shouldnt, func(a, b Exposure) int {
-		return cmp.Or(strings.Compare(string(b.Kind), string(a.Kind)), cmp.Compare(b.Count, a.Count), strings.Compare(a.Sentence, b.Sentence), strings.Compare(a.Keys[0].ARN, b.Keys[0].ARN))
+		return cmp.Or(strings.Compare(string(b.Kind), string(a.Kind)), cmp.Compare(b.Count, a.Count), strings.Compare(a.Sentence.String(), b.Sentence.String()), strings.Compare(a.Keys[0].ARN, b.Keys[0].ARN))
 	})
 }
 

@@ -101,11 +101,11 @@ func newSurvey(in *Inventory) *survey {
 		}
 	}
 	for _, a := range in.Accounts {
-		s.place(a.ID)
+		s.findPlace(a.ID)
 	}
 	s.places[stranger] = &place{nowhere: true}
 	for _, k := range s.judge.keys.list {
-		s.place(accountOf(k.ARN))
+		s.findPlace(accountOf(k.ARN))
 	}
 	s.lens = newLensOf(s.judge)
 	for _, a := range in.Accounts {
@@ -269,21 +269,18 @@ func (s *survey) through(class int, u *unit) bool {
 	return s.doors[u.any].open[class] && s.doors[u.resource].open[class] && (u.image < 0 || s.doors[u.image].open[class])
 }
 
-// of is what is to be said of one need: 0, or a cause; a denial rather than an open
-// question.
-func (s *survey) of(class int, n *unitNeed) int32 {
-	var open int32
-	for _, a := range n.asks {
-		c := s.asks[a].answers[class]
-		switch {
+// of is what is to be said of one need: no cause, or one and the question that has
+// it; a denial rather than an open question.
+func (s *survey) of(class int, n *unitNeed) (cause int32, at *ask) {
+	for _, i := range n.asks {
+		a := s.asks[i]
+		switch c := a.answers[class]; {
 		case c == 0:
-		case s.causes.list[c].Open:
-			if open == 0 {
-				open = c
-			}
-		default:
-			return c
+		case !s.causes.list[c].Open:
+			return c, a
+		case at == nil:
+			cause, at = c, a
 		}
 	}
-	return open
+	return cause, at
 }

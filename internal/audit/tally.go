@@ -102,15 +102,16 @@ func (s *survey) tally(class int, units []int32, states *cellStates, exposed [][
 		var worst int32
 		for n := range s.needs[u.needs] {
 			need := &s.needs[u.needs][n]
-			c := s.of(class, need)
-			now[need.class].add(c, s.causes.list[c])
+			c, a := s.of(class, need)
 			if c == 0 {
+				now[need.class].bits |= cellCan
 				continue
 			}
+			now[a.class].add(c, s.causes.list[c])
 			if worst == 0 || s.causes.list[worst].Open && !s.causes.list[c].Open {
 				worst = c
 			}
-			key := [2]int32{int32(need.class), c}
+			key := [2]int32{int32(a.class), c}
 			e, ok := at[key]
 			if !ok {
 				e = len(t.entries)
@@ -156,13 +157,9 @@ func (s *survey) count(e *entry, u *unit, need *unitNeed, class int, i int32) {
 }
 
 func (c *cellState) add(cause int32, what *cause) {
-	switch {
-	case cause == 0:
-		c.bits |= cellCan
-		return
-	case what.Open:
+	if what.Open {
 		c.bits |= cellUnknown
-	default:
+	} else {
 		c.bits |= cellTrapped
 	}
 	for i := range c.causes {
@@ -178,8 +175,7 @@ func (c *cellState) add(cause int32, what *cause) {
 	c.bits |= cellMore
 }
 
-// columns groups the classes of keys, and rows those of principals, by what can be
-// done.
+// rows groups the classes of principals by what they can do.
 func rows(tallies []tally) [][]int {
 	return alike(len(tallies), func(i int) string {
 		b := make([]byte, 0, 4*len(tallies[i].cells))

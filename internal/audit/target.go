@@ -2,7 +2,6 @@ package audit
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/keyturn/keyturn/internal/launch"
@@ -202,7 +201,7 @@ type sources struct {
 // template is what a launch template launches: the image's devices, with the
 // template's in their place where they have the same name.
 func (s *sources) template(t *Template) target {
-	out := target{kind: TemplateTarget, id: t.ID + ":" + strconv.FormatInt(t.Version, 10), resource: resource{s.region.arn(s.region.Site.Account, "launch-template/"+t.ID), t.Tags}}
+	out := target{kind: TemplateTarget, id: t.name(), resource: resource{s.region.arn(s.region.Site.Account, "launch-template/"+t.ID), t.Tags}}
 	var devices []Device
 	if m := s.images[t.Image]; m != nil {
 		out.image = s.region.image(m)

@@ -1,49 +1,56 @@
 package audit
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/keyturn/keyturn/internal/diagnose"
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // summary is the outcome as one sentence.
-func (r *Report) summary() string {
+func (r *Report) summary() phrase.Text {
 	t := &r.Totals
-	return fmt.Sprintf("%s × %s over %s: %s can, %s trapped, %s should not, %s unknown.",
-		counted(int64(t.Callers), "principal", "principals"), t.Targets.words(), counted(int64(t.Keys), "key", "keys"),
+	return phrase.Say("%s × %s over %s: %s can, %s trapped, %s should not, %s unknown.",
+		principalsWords(t.Callers), t.Targets.words(), keysWords(t.Keys),
 		number(t.Can), number(t.Trapped), number(t.Shouldnt), number(t.Unknown))
 }
 
-// words list the targets that there are.
-func (t Targets) words() string {
-	var all []string
-	for _, one := range [...]struct {
-		n         int
-		one, many string
-	}{
-		{t.Volumes, "volume", "volumes"}, {t.Snapshots, "snapshot", "snapshots"}, {t.Images, "image", "images"},
-		{t.Templates, "launch template version", "launch template versions"}, {t.DefaultKeys, "default key", "default keys"},
-	} {
-		if one.n > 0 {
-			all = append(all, counted(int64(one.n), one.one, one.many))
-		}
+func principalsWords(n int) phrase.Text {
+	if n == 1 {
+		return phrase.Say("1 principal")
 	}
-	switch len(all) {
-	case 0:
-		return "nothing encrypted"
-	case 1:
-		return all[0]
-	}
-	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	return phrase.Say("%s principals", number(int64(n)))
 }
 
-func counted(n int64, one, many string) string {
+func keysWords(n int) phrase.Text {
 	if n == 1 {
-		return "1 " + one
+		return phrase.Say("1 key")
 	}
-	return number(n) + " " + many
+	return phrase.Say("%s keys", number(int64(n)))
+}
+
+// words list the targets that there are.
+func (t Targets) words() phrase.Text {
+	var all []phrase.Text
+	add := func(n int, one, many phrase.Text) {
+		switch {
+		case n == 1:
+			all = append(all, one)
+		case n > 1:
+			all = append(all, many)
+		}
+	}
+	many := func(n int) string { return number(int64(n)) }
+	add(t.Volumes, phrase.Say("1 volume"), phrase.Say("%s volumes", many(t.Volumes)))
+	add(t.Snapshots, phrase.Say("1 snapshot"), phrase.Say("%s snapshots", many(t.Snapshots)))
+	add(t.Images, phrase.Say("1 image"), phrase.Say("%s images", many(t.Images)))
+	add(t.Templates, phrase.Say("1 launch template version"), phrase.Say("%s launch template versions", many(t.Templates)))
+	add(t.DefaultKeys, phrase.Say("1 default key"), phrase.Say("%s default keys", many(t.DefaultKeys)))
+	if len(all) == 0 {
+		return phrase.Say("nothing encrypted")
+	}
+	return phrase.List(all...)
 }
 
 // number writes a count with commas.
@@ -56,71 +63,108 @@ func number(n int64) string {
 }
 
 // sentence words a cause.
-func (c *cause) sentence(actions []string) string {
+func (c *cause) sentence(actions []string) phrase.Text {
 	what := strings.Join(actions, ", ")
 	switch {
 	case c.Open:
-		return "It turns on what is not known: " + c.missing + "."
+		return phrase.Say("It turns on what is not known: %s.", c.missingWords())
 	case c.service:
-		return fmt.Sprintf("A policy denies %s to EC2's own role for the instance.", what)
+		return phrase.Say("A policy denies %s to EC2's own role for the instance.", what)
 	}
 	switch c.kind {
 	case diagnose.IdentityMissing:
-		return fmt.Sprintf("EC2 may be called, but no identity-based policy allows %s on the key.", what)
+		return phrase.Say("EC2 may be called, but no identity-based policy allows %s on the key.", what)
 	case diagnose.IdentityDenied:
-		return fmt.Sprintf("An identity-based policy denies %s.", what)
+		return phrase.Say("An identity-based policy denies %s.", what)
 	case diagnose.ConditionMismatch:
-		return fmt.Sprintf("A statement would allow %s, but one of its conditions does not fit.", what)
+		return phrase.Say("A statement would allow %s, but one of its conditions does not fit.", what)
 	case diagnose.ResourceMismatch:
-		return fmt.Sprintf("A statement allows %s, but on other keys.", what)
+		return phrase.Say("A statement allows %s, but on other keys.", what)
 	case diagnose.ActionMisspelt:
-		return fmt.Sprintf("A statement allows an action that KMS does not have; it was to be %s.", what)
+		return phrase.Say("A statement allows an action that KMS does not have; it was to be %s.", what)
 	case diagnose.StalePrincipal:
-		return fmt.Sprintf("The key policy allows %s to somebody who was deleted.", what)
+		return phrase.Say("The key policy allows %s to somebody who was deleted.", what)
 	case diagnose.KeyPolicyMissing:
-		return fmt.Sprintf("The key policy neither lets the account's IAM policies decide about %s nor names the principal.", what)
+		return phrase.Say("The key policy neither lets the account's IAM policies decide about %s nor names the principal.", what)
 	case diagnose.KeyPolicyDenied:
-		return fmt.Sprintf("The key policy denies %s.", what)
+		return phrase.Say("The key policy denies %s.", what)
 	case diagnose.Boundary:
-		return fmt.Sprintf("The permissions boundary does not let %s through.", what)
+		return phrase.Say("The permissions boundary does not let %s through.", what)
 	case diagnose.ServiceControlPolicy:
-		return fmt.Sprintf("A service control policy does not let %s through.", what)
+		return phrase.Say("A service control policy does not let %s through.", what)
 	case diagnose.ResourceControlPolicy:
-		return fmt.Sprintf("A resource control policy does not let %s through.", what)
+		return phrase.Say("A resource control policy does not let %s through.", what)
 	case diagnose.KeyDisabled:
-		return "The key is disabled."
+		return phrase.Say("The key is disabled.")
 	case diagnose.KeyPendingDeletion:
-		return "The key is pending deletion."
+		return phrase.Say("The key is pending deletion.")
 	case diagnose.KeyPendingImport:
-		return "The key waits for its key material to be imported."
+		return phrase.Say("The key waits for its key material to be imported.")
 	case diagnose.KeyUnavailable:
-		return "The key is unavailable: its key store is not connected."
+		return phrase.Say("The key is unavailable: its key store is not connected.")
 	case diagnose.KeyDeleted:
-		return "The key does not exist: it was deleted."
+		return phrase.Say("The key does not exist: it was deleted.")
 	}
-	return fmt.Sprintf("%s is not let through.", what)
+	return phrase.Say("%s is not let through.", what)
 }
+
+// missingWords says what an open question turns on.
+func (c *cause) missingWords() phrase.Text {
+	var all []phrase.Text
+	for name := range strings.SplitSeq(c.missing, "; ") {
+		all = append(all, unreadWords(name))
+	}
+	return phrase.List(all...)
+}
+
+// unreadWords names what was not read, or a condition key.
+func unreadWords(name string) phrase.Text {
+	switch name {
+	case unreadServiceControl:
+		return phrase.Say("service control policies, which were not read")
+	case unreadResourceControl:
+		return phrase.Say("resource control policies, which were not read")
+	case unreadKeyPolicy:
+		return phrase.Say("the key policy, which was not read")
+	case unreadGrants:
+		return phrase.Say("the grants of the key, which were not read")
+	case unreadState:
+		return phrase.Say("the state of the key, which was not read")
+	case unreadBoundary:
+		return phrase.Say("the permissions boundary, which was not read")
+	case unreadIdentity:
+		return phrase.Say("identity-based policies, which were not read")
+	}
+	return phrase.Plain(name)
+}
+
+// What decisions may lack.
+const (
+	unreadServiceControl  = "service control policies"
+	unreadResourceControl = "resource control policies"
+	unreadKeyPolicy       = "key policy"
+	unreadGrants          = "grants of the key"
+	unreadState           = "state of the key"
+	unreadBoundary        = "permissions boundary"
+	unreadIdentity        = "identity-based policies"
+)
 
 // describe words an exposure and what to do about it.
 func (x *Exposure) describe() {
 	what := strings.Join(x.Actions, ", ")
-	switch x.Kind {
-	case OpenKey:
-		x.Sentence = fmt.Sprintf("The key policy lets principals of any account call %s.", what)
-		x.Next = append(x.Next, `name the accounts in the Principal element, or add the condition "StringEquals": {"aws:PrincipalAccount": "…"} to the statement`)
-	default:
-		x.Sentence = "Grants of any kind can be made for anybody: kms:CreateGrant is allowed without kms:GrantIsForAWSResource."
-		x.Next = append(x.Next, `put kms:CreateGrant into a statement with the condition "Bool": {"kms:GrantIsForAWSResource": "true"}`)
+	if x.Kind == OpenKey {
+		x.Sentence = phrase.Say("The key policy lets principals of any account call %s.", what)
+		x.Advice = phrase.Say("Name accounts in the statement's Principal, or add the condition %s.", `"StringEquals": {"aws:PrincipalAccount": "…"}`)
+		return
 	}
-	if s := x.Statement; s != nil && s.Document != "" {
-		x.Next = append(x.Next, "the statement is "+whereIs(s))
-	}
+	x.Sentence = phrase.Say("Grants of any kind can be made for anybody: kms:CreateGrant is allowed without kms:GrantIsForAWSResource.")
+	x.Advice = phrase.Say("Put kms:CreateGrant into a statement with the condition %s.", `"Bool": {"kms:GrantIsForAWSResource": "true"}`)
 }
 
 // whereIs names a statement: by its Sid if it has one, else by its number from 1.
-func whereIs(s *diagnose.Statement) string {
+func whereIs(s *diagnose.Statement) phrase.Text {
 	if s.Sid != "" {
-		return fmt.Sprintf("%q of %s", s.Sid, s.Document)
+		return phrase.Say("%q of %s", s.Sid, s.Document)
 	}
-	return fmt.Sprintf("number %d of %s", s.Index+1, s.Document)
+	return phrase.Say("number %d of %s", s.Index+1, s.Document)
 }

@@ -7,6 +7,7 @@ import "maps"
 var catalogue = map[Language]map[string]string{
 	Spanish: merged(
 		spanishCommon,
+		spanishAudit,
 		spanishCommand,
 		spanishDemo,
 		spanishDoctor,
