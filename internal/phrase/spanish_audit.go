@@ -74,7 +74,7 @@ var spanishAudit = map[string]string{
 	"other causes: %s":                           "otras causas: %s",
 	"other statements: %s":                       "otras declaraciones: %s",
 	"… and %s, pairs: %s. -o json has them all.": "… y %s, pares: %s. -o json los tiene todos.",
-	"… and others: %s sets with %s pairs":        "… y otros: %s conjuntos con %s pares",
+	"… and others with %s pairs":                 "… y otros con %s pares",
 	"… and %s more":                              "… y %s más",
 	"%s, and %s more of the kind":                "%s, y %s más del mismo tipo",
 	"what is said may be wrong by it":            "lo que se dice puede estar equivocado por ello",
