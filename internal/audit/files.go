@@ -546,9 +546,10 @@ func (f *files) finish() (*Inventory, error) {
 	}
 	f.org.finish(in)
 	if in.Organization == nil && !in.NoOrganization {
-		in.Unread = append(in.Unread, Unread{Account: in.Accounts[0].ID, Unread: diagnose.Unread{
-			What: "the organization", Call: "organizations:DescribeOrganization", Why: errNotThere.Error() + "; give --no-organization if there is none",
-		}})
+		in.Unread = append(in.Unread, Unread{
+			Account: in.Accounts[0].ID, What: "the organization", Call: "organizations:DescribeOrganization",
+			Why: errNotThere.Error() + "; give --no-organization if there is none",
+		})
 	}
 	return in, nil
 }
@@ -602,7 +603,7 @@ func (r *regionDump) merge(o *regionDump) {
 func (f *files) finishAccount(id string, d *dump) *Account {
 	a := &Account{ID: id, Partition: "aws"}
 	missed := func(what, call string, err error) {
-		f.inventory.Unread = append(f.inventory.Unread, Unread{Account: id, Unread: diagnose.NewUnread(err, what, call)})
+		f.inventory.Unread = append(f.inventory.Unread, newUnread(id, diagnose.NewUnread(err, what, call)))
 	}
 	for i := range d.details.UserDetailList {
 		a.Partition = partitionOf(d.details.UserDetailList[i].Arn)

@@ -33,7 +33,17 @@ type Inventory struct {
 // Unread is something that could not be read, and what decisions lack by it.
 type Unread struct {
 	Account string `json:"account"`
-	diagnose.Unread
+	// What is missing: "key policy of arn:…". Call is the API operation, and the
+	// permission that it needs; Why is the API's answer. Denied: the permission is
+	// missing.
+	What   string `json:"what"`
+	Call   string `json:"call"`
+	Why    string `json:"why"`
+	Denied bool   `json:"denied"`
+}
+
+func newUnread(account string, u diagnose.Unread) Unread {
+	return Unread{account, u.What, u.Call, u.Why, u.Denied}
 }
 
 // Account is one account's principals, and what it has in its Regions.

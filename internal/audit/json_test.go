@@ -49,7 +49,7 @@ func TestDocumentedFields(t *testing.T) {
 }
 
 // apart are the types that have a table of their own, or are texts.
-var apart = []reflect.Type{reflect.TypeFor[Group](), reflect.TypeFor[diagnose.Fix](), reflect.TypeFor[time.Time](), reflect.TypeFor[phrase.Text]()}
+var apart = []reflect.Type{reflect.TypeFor[Group](), reflect.TypeFor[diagnose.Fix](), reflect.TypeFor[diagnose.Statement](), reflect.TypeFor[time.Time](), reflect.TypeFor[phrase.Text]()}
 
 // walk lists the JSON fields of a type, and whether they may be left out.
 func walk(typ reflect.Type, prefix string, fields map[string]bool) {

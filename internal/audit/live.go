@@ -68,7 +68,7 @@ func Read(ctx context.Context, o Options) (*Inventory, error) {
 		client := organizations.NewFromConfig(adaptive(o.Organization))
 		in.Organization, in.NoOrganization, unread = diagnose.ReadOrganization(ctx, client, accounts)
 		for _, u := range unread {
-			in.Unread = append(in.Unread, Unread{Account: accounts[0], Unread: u})
+			in.Unread = append(in.Unread, newUnread(accounts[0], u))
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -110,7 +110,7 @@ type reader struct {
 func (r *reader) missed(err error, what, call string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unread = append(r.unread, Unread{Account: r.id, Unread: diagnose.NewUnread(err, what, call)})
+	r.unread = append(r.unread, newUnread(r.id, diagnose.NewUnread(err, what, call)))
 }
 
 // sorted is what could not be read, in an order of its own.

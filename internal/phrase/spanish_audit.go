@@ -61,7 +61,8 @@ var spanishAudit = map[string]string{
 	"the permissions boundary, which was not read":   "el límite de permisos, que no se leyó",
 	"identity-based policies, which were not read":   "las políticas basadas en identidad, que no se leyeron",
 
-	"TRAPPED": "ATRAPADOS",
+	"COULD NOT READ": "NO SE PUDO LEER",
+	"TRAPPED":        "ATRAPADOS",
 	"may call EC2, but KMS does not let them": "pueden llamar a EC2, pero KMS no les deja",
 	"UNKNOWN":                               "NO SE SABE",
 	"it turns on what could not be known":   "depende de lo que no se pudo saber",
