@@ -12,11 +12,7 @@ import (
 
 // cause is why a class of principals cannot use a class of keys, or why that is
 // not known. Denials that have the same cause are one group.
-type cause struct {
-	causeKey
-	kind      diagnose.CauseKind
-	statement *diagnose.Statement
-}
+type cause struct{ causeKey }
 
 // causeKey tells causes apart.
 type causeKey struct {
@@ -27,100 +23,107 @@ type causeKey struct {
 	fault    diagnose.CauseKind
 	layer    access.Layer
 	explicit bool
-	// document and statement are where a statement denies or nearly allows; element
-	// and key are what of it does not fit.
+	// document and statement are where a statement denies. element and key are what
+	// of one that nearly allows does not fit, whichever it is: many have policies of
+	// their own that lack the same.
 	document, statement int
 	element             policy.Element
 	key                 string
 	// service: the request is EC2's own, under the grant.
 	service bool
-	// odd and stale number a class where something else in it may be the cause.
-	odd, stale int
+	// kind is the cause's name.
+	kind diagnose.CauseKind
 }
 
 // causes keeps each cause once.
 type causes struct {
-	mu    sync.RWMutex
-	at    map[causeKey]int32
-	list  []*cause
-	alias map[causeKey]int32
+	mu   sync.RWMutex
+	at   map[causeKey]int32
+	list []*cause
 }
 
 func (c *causes) init() {
-	c.at, c.alias = make(map[causeKey]int32), make(map[causeKey]int32)
+	c.at = make(map[causeKey]int32)
 	c.list = []*cause{nil}
 }
 
 func (c *causes) find(key *causeKey) (int32, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if n, ok := c.at[*key]; ok {
-		return n, true
-	}
-	n, ok := c.alias[*key]
+	n, ok := c.at[*key]
 	return n, ok
 }
 
 // cause is the number of what a ruling tells.
-func (s *survey) cause(a *ask, class int, r *ruling, at *prepared) int32 {
+func (s *survey) cause(class int, r *ruling, at *prepared) int32 {
 	c := s.classes[class]
 	key := causeKey{}
 	if r.outcome == access.Depends {
 		key.Open, key.missing = true, strings.Join(distinct(r.missing), "; ")
-		return s.intern(key, func() cause { return cause{causeKey: key} })
+		return s.causes.number(&key)
 	}
 	key.fault = r.fault
 	if r.fault != "" {
-		return s.intern(key, func() cause { return cause{causeKey: key, kind: r.fault} })
+		key.kind = r.fault
+		return s.causes.number(&key)
 	}
 	d := &r.decision
 	key.layer, key.explicit, key.service = d.Layer, d.Outcome == access.ExplicitDeny, !at.byCaller
-	reason, near := reasonOf(d)
-	if reason != nil {
+	if reason, near := reasonOf(d); near {
+		key.element, key.key = reason.Failed.Element, strings.ToLower(reason.Failed.Key)
+	} else if reason != nil {
 		key.document, key.statement = s.document(reason, &c.caller, at.key), reason.Statement
-		if near {
-			key.element, key.key = reason.Failed.Element, strings.ToLower(reason.Failed.Key)
-		}
 	}
-	if !key.explicit && !key.service {
-		if c.odd {
-			key.odd = class + 1
-		}
-		if s.keys[a.class].stale {
-			key.stale = a.class + 1
-		}
-	}
-	if n, ok := s.causes.find(&key); ok {
-		return n
-	}
-	kind, statement := s.kind(a, &c.caller, at.byCaller)
-	plain := key
-	if kind != diagnose.ActionMisspelt {
-		plain.odd = 0
-	}
-	if kind != diagnose.StalePrincipal {
-		plain.stale = 0
-	}
-	n := s.intern(plain, func() cause { return cause{plain, kind, statement} })
-	s.causes.mu.Lock()
-	s.causes.alias[key] = n
-	s.causes.mu.Unlock()
-	return n
+	key.kind = key.name(c, at)
+	return s.causes.number(&key)
 }
 
-func (s *survey) intern(key causeKey, make func() cause) int32 {
-	if n, ok := s.causes.find(&key); ok {
+// name is the cause's name: by the layer that denies, and by what somebody wrote
+// who meant to allow it. The doctor finds the same (kinds_test.go).
+func (k *causeKey) name(c *principalClass, at *prepared) diagnose.CauseKind {
+	action := at.request.Action
+	stale := func(otherwise diagnose.CauseKind) diagnose.CauseKind {
+		if p := at.key.Policy; p != nil && diagnose.NamesDeleted(p.Policy, action) {
+			return diagnose.StalePrincipal
+		}
+		return otherwise
+	}
+	switch {
+	case k.layer == access.BoundaryLayer:
+		return diagnose.Boundary
+	case k.layer == access.ServiceControlLayer:
+		return diagnose.ServiceControlPolicy
+	case k.layer == access.ResourceControlLayer:
+		return diagnose.ResourceControlPolicy
+	case k.layer == access.ResourceLayer && k.explicit:
+		return diagnose.KeyPolicyDenied
+	case k.explicit:
+		return diagnose.IdentityDenied
+	case k.element == policy.ConditionElement:
+		return diagnose.ConditionMismatch
+	case k.layer == access.ResourceLayer:
+		return stale(diagnose.KeyPolicyMissing)
+	case k.element == policy.ResourceElement:
+		return diagnose.ResourceMismatch
+	case c.odd && slices.ContainsFunc(c.docs, func(d access.Document) bool { return diagnose.Misspells(d.Policy, action) }):
+		return diagnose.ActionMisspelt
+	}
+	return stale(diagnose.IdentityMissing)
+}
+
+// number is the cause's, which may be new.
+func (c *causes) number(key *causeKey) int32 {
+	if n, ok := c.find(key); ok {
 		return n
 	}
-	s.causes.mu.Lock()
-	defer s.causes.mu.Unlock()
-	if n, ok := s.causes.at[key]; ok {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.at[*key]; ok {
 		return n
 	}
-	c := make()
-	n := int32(len(s.causes.list))
-	s.causes.list = append(s.causes.list, &c)
-	s.causes.at[key] = n
+	n := int32(len(c.list))
+	c.list = append(c.list, &cause{*key})
+	c.at[*key] = n
 	return n
 }
 
@@ -157,18 +160,6 @@ func (s *survey) document(r *access.Reason, p *caller, k *Key) int {
 		}
 	}
 	return 0
-}
-
-// kind asks the doctor for the name of a cause.
-func (s *survey) kind(a *ask, p *caller, byCaller bool) (diagnose.CauseKind, *diagnose.Statement) {
-	e := s.evidence(a.region, p.Principal, []int{a.key}, a.volume, a.part != attach)
-	if c, ok := e.FirstCause(); ok {
-		return c.Kind, c.Statement
-	}
-	if !byCaller {
-		return diagnose.KeyPolicyDenied, nil
-	}
-	return diagnose.IdentityMissing, nil
 }
 
 // evidence is what a diagnosis of the principal's start, or launch, would stand on.

@@ -23,8 +23,6 @@ type principalClass struct {
 type keyClass struct {
 	key     int // the first, in the keyring
 	members []int
-	// stale: the key policy names somebody who was deleted.
-	stale bool
 }
 
 // principalClasses groups an account's principals.
@@ -116,7 +114,7 @@ func (l *lens) keyClasses(j *judge) (all []*keyClass, of []int) {
 		if !ok {
 			n = len(all)
 			bySignature[text] = n
-			all = append(all, &keyClass{key: i, stale: stale(k)})
+			all = append(all, &keyClass{key: i})
 		}
 		all[n].members = append(all[n].members, i)
 		of[i] = n
@@ -175,21 +173,6 @@ func grantText(g *access.Grant) []string {
 		}
 	}
 	return all
-}
-
-// stale tells whether a key policy names the id of somebody who was deleted.
-func stale(k *Key) bool {
-	if k.Policy == nil {
-		return false
-	}
-	for i := range k.Policy.Policy.Len() {
-		for _, p := range k.Policy.Policy.Statement(i).Principals() {
-			if strings.HasPrefix(p.Name, "AIDA") || strings.HasPrefix(p.Name, "AROA") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // volume tells volumes apart by their ids: those of one text are decided alike.

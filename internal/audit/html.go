@@ -162,6 +162,9 @@ func (h *htmlWriter) exposures() []htmlSection {
 	for i := range h.report.Shouldnt {
 		x := &h.report.Shouldnt[i]
 		c := htmlCause{Sentence: h.say(x.Sentence), Kind: string(x.Kind), Pairs: number(x.Count), Advice: h.say(x.Advice), Sets: []htmlSet{h.set(x.Principals, x.Keys, "", x.Count)}}
+		if len(x.Principals) == 0 {
+			c.Sets[0].MorePrincipals = h.say(phrase.Say("everybody"))
+		}
 		if x.Statement != nil {
 			c.Statement = h.say(whereIs(x.Statement))
 		}
@@ -222,6 +225,9 @@ func (h *htmlWriter) heatMap() *htmlMap {
 	for i := range rows {
 		p := &rows[i]
 		row := htmlRow{Name: names(len(p.Principals), func(i int) string { return short(p.Principals[i]) }), Title: lines(p.Principals), Count: number(int64(len(p.Principals)))}
+		if len(p.Principals) > shownNames {
+			row.Name += ", …"
+		}
 		for n := range columns {
 			row.Cells = append(row.Cells, h.cell(cells[[2]string{p.ID, columns[n].ID}], row.Name, h.keyGroup(&columns[n])))
 		}

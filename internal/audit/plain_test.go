@@ -117,6 +117,11 @@ func classed(s *survey, g *Region, class int, t *target) status {
 	return end
 }
 
+// through tells whether a class of principals could make EC2's call for a unit.
+func (s *survey) through(class int, u *unit) bool {
+	return s.doors[u.any].open[class] && s.doors[u.resource].open[class] && (u.image < 0 || s.doors[u.image].open[class])
+}
+
 // pairs calls visit for every pair of a principal and a target.
 func pairs(s *survey, visit func(g *Region, class int, p *Principal, t *target)) {
 	for class, c := range s.classes {

@@ -88,25 +88,51 @@ func (s *survey) group(r *Report, tallies []tally) {
 			f.entries[i] = append(f.entries[i], e)
 		}
 	}
+	var all []*draft
 	for number, f := range byCause {
-		c := s.causes.list[number]
-		g := s.groupOf(c, f)
-		if c.Open {
-			r.Unknown = append(r.Unknown, g)
-		} else {
-			r.Trapped = append(r.Trapped, g)
+		all = append(all, s.groupOf(s.causes.list[number], f))
+	}
+	slices.SortFunc(all, func(a, b *draft) int {
+		x, y := &a.Group, &b.Group
+		return cmp.Or(cmp.Compare(y.Pairs, x.Pairs), strings.Compare(x.Sentence.String(), y.Sentence.String()),
+			strings.Compare(x.Example.Principal, y.Example.Principal), strings.Compare(x.Example.Target, y.Example.Target))
+	})
+	var trapped []*draft
+	for _, d := range all {
+		if !d.cause.Open {
+			trapped = append(trapped, d)
 		}
 	}
-	for _, list := range [...][]Group{r.Trapped, r.Unknown} {
-		slices.SortFunc(list, func(a, b Group) int {
-			return cmp.Or(cmp.Compare(b.Pairs, a.Pairs), strings.Compare(a.Sentence.String(), b.Sentence.String()), strings.Compare(a.Example.Principal, b.Example.Principal), strings.Compare(a.Example.Target, b.Example.Target))
-		})
+	parallel(min(len(trapped), mostFixes), func(i int) { s.mend(trapped[i]) })
+	for _, d := range all {
+		if d.cause.Open {
+			r.Unknown = append(r.Unknown, d.Group)
+		} else {
+			r.Trapped = append(r.Trapped, d.Group)
+		}
 	}
 }
 
+// mostFixes is how many groups have a fix: to find one and prove it takes the doctor
+// longer than all decisions about the group.
+const mostFixes = 20
+
+// draft is a group with what its example is made of.
+type draft struct {
+	Group
+	cause   *cause
+	class   int // of principals
+	entries []*entry
+	unit    *unit
+	keys    []int
+	// launching: the example's volumes are to be made.
+	launching bool
+}
+
 // groupOf makes one: principals that it concerns with the same keys are together.
-func (s *survey) groupOf(c *cause, f *found) Group {
-	g := Group{Kind: c.kind, Layer: string(c.layer), Statement: c.statement, Actions: []string{}, Operations: []Operation{}, Sets: []Set{}, Next: []string{}}
+func (s *survey) groupOf(c *cause, f *found) *draft {
+	g := &draft{cause: c}
+	g.Group = Group{Kind: c.kind, Layer: string(c.layer), Actions: []string{}, Operations: []Operation{}, Sets: []Set{}, Next: []string{}}
 	if c.missing != "" {
 		g.Missing = strings.Split(c.missing, "; ")
 	}
@@ -148,8 +174,9 @@ func (s *survey) groupOf(c *cause, f *found) Group {
 			best = len(g.Sets) - 1
 		}
 	}
-	first := f.classes[sets[best][0]]
-	s.exemplify(&g, c, first, f.entries[first])
+	g.class = f.classes[sets[best][0]]
+	g.entries = f.entries[g.class]
+	s.exemplify(g)
 	slices.SortStableFunc(g.Sets, func(a, b Set) int {
 		return cmp.Or(cmp.Compare(b.Pairs, a.Pairs), strings.Compare(a.Principals[0], b.Principals[0]), strings.Compare(a.Keys[0].ARN, b.Keys[0].ARN))
 	})
@@ -206,57 +233,62 @@ func (s *survey) ref(key int) KeyRef {
 // mostInFix is how many keys a fix is written for.
 const mostInFix = 8
 
-// exemplify adds an example, what to type next, and the fix for the principal and
-// keys of the example.
-func (s *survey) exemplify(g *Group, c *cause, class int, entries []*entry) {
-	p := s.classes[class].Principal
-	e := entries[0]
-	for _, o := range entries {
+// exemplify adds an example and what to type next.
+func (s *survey) exemplify(g *draft) {
+	p := s.classes[g.class].Principal
+	e := g.entries[0]
+	for _, o := range g.entries {
 		if s.units[o.unit].op == StartInstances && s.units[e.unit].op != StartInstances {
 			e = o
 		}
 	}
-	u := s.units[e.unit]
-	t := &u.example
-	key := -1
-	var keys []int
+	g.unit, g.launching = s.units[e.unit], e.parts&^(1<<attach) != 0
+	t := &g.unit.example
+	key := t.needs[0].key
 	for _, n := range t.needs {
-		for _, k := range [...]int{n.key, n.source} {
-			if k >= 0 && s.classOf[k] == int(e.class) && key < 0 {
+		for _, k := range [...]int{n.source, n.key} {
+			if k >= 0 && s.classOf[k] == int(e.class) {
 				key = k
 			}
 		}
 	}
-	if key < 0 {
-		key = t.needs[0].key
-	}
-	keys = append(keys, key)
-	for _, o := range entries {
+	g.keys = append(g.keys, key)
+	arn := s.judge.keys.list[key].ARN
+	for _, o := range g.entries {
 		for _, i := range s.keys[o.class].members {
-			if len(keys) < mostInFix && s.usedFor[i] != nil && i != key && accountOf(s.judge.keys.list[i].ARN) == accountOf(s.judge.keys.list[key].ARN) && regionOf(s.judge.keys.list[i].ARN) == regionOf(s.judge.keys.list[key].ARN) {
-				keys = append(keys, i)
+			other := s.judge.keys.list[i].ARN
+			if len(g.keys) < mostInFix && s.usedFor[i] != nil && i != key && accountOf(other) == accountOf(arn) && regionOf(other) == regionOf(arn) {
+				g.keys = append(g.keys, i)
 			}
 		}
 	}
-	g.Example = Example{
-		Principal: p.ARN, Operation: t.op, Kind: t.kind, Target: t.id, Instance: t.instance, Key: s.judge.keys.list[key].ARN, Region: u.region.Site.Region,
+	site := g.unit.region.Site
+	g.Example = Example{Principal: p.ARN, Operation: t.op, Kind: t.kind, Target: t.id, Instance: t.instance, Key: arn, Region: site.Region}
+	if t.instance != "" && !g.cause.Open {
+		g.Next = append(g.Next, "keyturn diagnose "+t.instance+" --principal "+p.ARN+" --region "+site.Region)
 	}
-	if c.Open {
+}
+
+// mend has the doctor write the fix for the example's principal and keys.
+func (s *survey) mend(g *draft) {
+	t := &g.unit.example
+	e := s.evidence(g.unit.region, s.classes[g.class].Principal, g.keys, t.needs[0].volume, g.launching)
+	if t.instance != "" {
+		e.Instance.ID = t.instance
+	}
+	report := diagnose.Judge(e)
+	if report.Cause == nil {
 		return
 	}
-	launching := e.parts&^(1<<attach) != 0
-	ev := s.evidence(u.region, p, keys, t.needs[0].volume, launching)
-	if t.instance != "" {
-		ev.Instance.ID = t.instance
-		g.Next = append(g.Next, "keyturn diagnose "+t.instance+" --principal "+p.ARN+" --region "+u.region.Site.Region)
+	g.Statement = report.Cause.Statement
+	if len(report.Fixes) == 0 {
+		return
 	}
-	if report := diagnose.Judge(ev); report.Cause != nil && len(report.Fixes) > 0 {
-		f := report.Fixes[0]
-		f.Commands = slices.DeleteFunc(slices.Clone(f.Commands), func(line string) bool {
-			return strings.HasPrefix(line, "# ") || strings.Contains(line, exampleInstance)
-		})
-		g.Fix = &f
-	}
+	f := report.Fixes[0]
+	f.Commands = slices.DeleteFunc(slices.Clone(f.Commands), func(line string) bool {
+		return strings.HasPrefix(line, "# ") || strings.Contains(line, exampleInstance)
+	})
+	g.Fix = &f
 }
 
 // expose lists exposures.

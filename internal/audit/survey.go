@@ -237,7 +237,7 @@ func (s *survey) decideAsks() {
 				lists[c.sort()] = list
 			}
 			if r, at := s.judge.ask(list, &c.caller); r.outcome != access.Allowed {
-				a.answers[n] = s.cause(a, n, &r, at)
+				a.answers[n] = s.cause(n, &r, at)
 			}
 		}
 	})
@@ -262,11 +262,6 @@ func (s *survey) decideDoors() {
 			}
 		}
 	})
-}
-
-// through tells whether a class of principals could make EC2's call for a unit.
-func (s *survey) through(class int, u *unit) bool {
-	return s.doors[u.any].open[class] && s.doors[u.resource].open[class] && (u.image < 0 || s.doors[u.image].open[class])
 }
 
 // of is what is to be said of one need: no cause, or one and the question that has

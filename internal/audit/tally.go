@@ -77,31 +77,70 @@ var operations = []Operation{StartInstances, AttachVolume, RunInstances}
 
 // tallies counts for every class of principals, on all processors.
 func (s *survey) tallies(states *cellStates, exposed [][]bool) []tally {
-	ofAccount := make(map[string][]int32)
-	for i, u := range s.units {
-		a := u.region.Site.Account
-		ofAccount[a] = append(ofAccount[a], int32(i))
-	}
+	bundles := s.bundles()
 	all := make([]tally, len(s.classes))
 	parallel(len(s.classes), func(i int) {
-		all[i] = s.tally(i, ofAccount[s.classes[i].account.ID], states, exposed)
+		all[i] = s.tally(i, bundles[s.classes[i].account.ID], states, exposed)
 	})
 	return all
 }
 
-func (s *survey) tally(class int, units []int32, states *cellStates, exposed [][]bool) tally {
+// bundle are units that differ in their doors alone.
+type bundle struct {
+	op    Operation
+	kind  Kind
+	needs int
+	units []int32
+}
+
+// bundles are those of each account.
+func (s *survey) bundles() map[string][]*bundle {
+	type key struct {
+		region *Region
+		op     Operation
+		kind   Kind
+		needs  int
+	}
+	all := make(map[string][]*bundle)
+	at := make(map[key]*bundle)
+	for i, u := range s.units {
+		k := key{u.region, u.op, u.kind, u.needs}
+		b := at[k]
+		if b == nil {
+			b = &bundle{op: u.op, kind: u.kind, needs: u.needs}
+			at[k] = b
+			account := u.region.Site.Account
+			all[account] = append(all[account], b)
+		}
+		b.units = append(b.units, int32(i))
+	}
+	return all
+}
+
+func (s *survey) tally(class int, bundles []*bundle, states *cellStates, exposed [][]bool) tally {
 	var t tally
 	now := make([]cellState, len(s.keys))
 	at := make(map[[2]int32]int)
-	for _, i := range units {
-		u := s.units[i]
-		if !s.through(class, u) {
+	open := make([]bool, len(s.doors))
+	for i := range s.doors {
+		open[i] = s.doors[i].open[class]
+	}
+	for _, b := range bundles {
+		targets, first := 0, int32(-1)
+		for _, i := range b.units {
+			if u := s.units[i]; open[u.any] && open[u.resource] && (u.image < 0 || open[u.image]) {
+				if targets += u.n; first < 0 {
+					first = i
+				}
+			}
+		}
+		if targets == 0 {
 			continue
 		}
 		t.calls = true
 		var worst int32
-		for n := range s.needs[u.needs] {
-			need := &s.needs[u.needs][n]
+		for n := range s.needs[b.needs] {
+			need := &s.needs[b.needs][n]
 			c, a := s.of(class, need)
 			if c == 0 {
 				now[need.class].bits |= cellCan
@@ -116,11 +155,11 @@ func (s *survey) tally(class int, units []int32, states *cellStates, exposed [][
 			if !ok {
 				e = len(t.entries)
 				at[key] = e
-				t.entries = append(t.entries, entry{class: key[0], cause: c, unit: i})
+				t.entries = append(t.entries, entry{class: key[0], cause: c, unit: first})
 			}
-			s.count(&t.entries[e], u, need, class, i)
+			s.count(&t.entries[e], b, targets, need, class, first)
 		}
-		switch n := int64(u.n); {
+		switch n := int64(targets); {
 		case worst == 0:
 			t.can += n
 		case s.causes.list[worst].Open:
@@ -141,18 +180,18 @@ func (s *survey) tally(class int, units []int32, states *cellStates, exposed [][
 	return t
 }
 
-// count adds a unit's targets to an entry. An instance to start makes the better
+// count adds a bundle's targets to an entry. An instance to start makes the better
 // example.
-func (s *survey) count(e *entry, u *unit, need *unitNeed, class int, i int32) {
-	e.targets.add(u.kind, u.n)
-	e.ops |= 1 << slices.Index(operations, u.op)
+func (s *survey) count(e *entry, b *bundle, targets int, need *unitNeed, class int, first int32) {
+	e.targets.add(b.kind, targets)
+	e.ops |= 1 << slices.Index(operations, b.op)
 	for _, a := range need.asks {
 		if s.asks[a].answers[class] == e.cause {
 			e.parts |= 1 << s.asks[a].part
 		}
 	}
-	if u.op == StartInstances && s.units[e.unit].op != StartInstances {
-		e.unit = i
+	if b.op == StartInstances && s.units[e.unit].op != StartInstances {
+		e.unit = first
 	}
 }
 

@@ -300,7 +300,10 @@ func (p *page) exposures(list []Exposure) {
 			return
 		}
 		x := &list[i]
-		p.prose("  ", p.paint(bold, p.say(x.Sentence)))
+		same := i > 0 && list[i-1].Sentence.Equal(x.Sentence)
+		if !same {
+			p.prose("  ", p.paint(bold, p.say(x.Sentence)))
+		}
 		if len(x.Principals) > 0 {
 			p.item(principalsLabel, p.cut(p.counted(len(x.Principals), names(len(x.Principals), func(i int) string { return short(x.Principals[i]) })), labelWidth+4))
 		}
@@ -308,7 +311,9 @@ func (p *page) exposures(list []Exposure) {
 		if x.Statement != nil {
 			p.item(phrase.Say("statement"), p.cut(p.say(whereIs(x.Statement)), labelWidth+4))
 		}
-		p.words(phrase.Say("fix"), x.Advice)
+		if last := i+1 == len(list) || i+1 == shownExposed || !list[i+1].Sentence.Equal(x.Sentence); last {
+			p.words(phrase.Say("fix"), x.Advice)
+		}
 	}
 }
 

@@ -2,11 +2,13 @@ package diagnose
 
 import (
 	"context"
+	"slices"
 
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
+	"github.com/keyturn/keyturn/policy"
 )
 
 // ReadOrganization reads where accounts stand in the organization of the clients'
@@ -64,15 +66,28 @@ func (k *Key) Fault() CauseKind {
 	return ""
 }
 
-// FirstCause names what would keep the caller from using the volumes, without the
-// fixes and their proof. ok is false where nothing does, or the evidence does not
-// tell.
-func (e *Evidence) FirstCause() (c Cause, ok bool) {
-	trials := e.try()
-	t := firstFailing(trials)
-	if t == nil {
-		return Cause{}, false
+// Misspells tells whether a policy allows what KMS has no such action for, and
+// nearly the action that is asked for.
+func Misspells(p *policy.Policy, action string) bool {
+	for i := range p.Len() {
+		if s := p.Statement(i); s.Effect() == policy.Allow &&
+			slices.ContainsFunc(s.Actions(), func(written string) bool { return nearlyNamed(written, action) }) {
+			return true
+		}
 	}
-	f, ok := e.find(trials, t)
-	return f.cause, ok
+	return false
+}
+
+// NamesDeleted tells whether a key policy allows the action to a user or role that
+// was deleted.
+func NamesDeleted(p *policy.Policy, action string) bool {
+	for i := range p.Len() {
+		if s := p.Statement(i); s.Effect() == policy.Allow && matchesAny(s.Actions(), action) &&
+			slices.ContainsFunc(s.Principals(), func(n policy.PrincipalName) bool {
+				return n.Type == policy.AWSPrincipal && deleted.MatchString(n.Name)
+			}) {
+			return true
+		}
+	}
+	return false
 }

@@ -85,6 +85,7 @@ var spanishAudit = map[string]string{
 	"%s, %s of %s":                               "%s, %s de %s",
 	"fix":                                        "arreglo",
 	"targets":                                    "objetivos",
+	"everybody":                                  "cualquiera",
 	"who":                                        "quién",
 	"keys":                                       "claves",
 	"pairs":                                      "pares",
