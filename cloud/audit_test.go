@@ -186,6 +186,12 @@ func TestAuditOrganization(t *testing.T) {
 		t.Errorf("the trap is %v: %s", got, r.Summary)
 	}
 
+	// An account that may not be read leaves the others.
+	nobody := k.user("nobody")
+	if r = k.audit(nobody, k.inMember); r.Totals.Accounts != 1 || r.Totals.Trapped == 0 || len(r.Unread) == 0 || !r.Unread[0].Denied {
+		t.Errorf("with an account that may not be read: %s %v", r.Summary, r.Unread)
+	}
+
 	// The member's own credentials cannot read the policy: then nobody can tell.
 	in, err := audit.Read(ctx, audit.Options{Accounts: []aws.Config{k.inMember.config}, Organization: k.inMember.config, Now: time.Now()})
 	k.must(err)

@@ -40,18 +40,30 @@ type Options struct {
 }
 
 // Read makes an inventory by the API. What cannot be read is in its Unread. It
-// fails where nobody can be asked, or an account's principals cannot be read: then
-// there is nothing to audit.
+// fails where no account's principals can be read: then there is nothing to audit.
 func Read(ctx context.Context, o Options) (*Inventory, error) {
 	in := &Inventory{Time: o.Now, NoOrganization: o.NoOrganization}
+	var failed error
 	for _, cfg := range o.Accounts {
 		r := &reader{options: &o, room: make(chan struct{}, maxTogether)}
 		a, err := r.account(ctx, cfg)
-		if err != nil {
+		switch {
+		case err == nil:
+			in.Accounts = append(in.Accounts, a)
+		case len(o.Accounts) == 1 || ctx.Err() != nil:
 			return nil, err
+		default:
+			what, call := "an account of the organization", "sts:AssumeRole"
+			if r.id != "" {
+				what, call = "the principals of account "+r.id, "iam:GetAccountAuthorizationDetails"
+			}
+			r.missed(err, what, call)
+			failed = err
 		}
-		in.Accounts = append(in.Accounts, a)
 		in.Unread = append(in.Unread, r.sorted()...)
+	}
+	if len(in.Accounts) == 0 && failed != nil {
+		return nil, failed
 	}
 	if !o.NoOrganization {
 		o.tell(phrase.Say("reading the organization"))
