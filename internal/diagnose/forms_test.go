@@ -131,6 +131,28 @@ func TestFormsOfAllCauses(t *testing.T) {
 	}
 }
 
+// TestFormsSayWhatToAllow: where a permission was missing, every form has the policy
+// that gives it.
+func TestFormsSayWhatToAllow(t *testing.T) {
+	t.Parallel()
+	e := article()
+	e.Unread = []Unread{{What: "groups of user test", Call: "iam:ListGroupsForUser", Denied: true}}
+	r := Judge(e)
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"text":     func(b *bytes.Buffer) error { return r.WriteText(b, Style{}) },
+		"markdown": func(b *bytes.Buffer) error { return r.WriteMarkdown(b, phrase.English) },
+		"html":     func(b *bytes.Buffer) error { return r.WriteHTML(b, phrase.English) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.ReplaceAll(b.String(), "&#34;", `"`); !strings.Contains(text, `"Action": ["iam:ListGroupsForUser"]`) {
+			t.Errorf("the %s form lacks it:\n%s", name, text)
+		}
+	}
+}
+
 // TestArticleForms shows what the forms look like.
 func TestArticleForms(t *testing.T) {
 	t.Parallel()

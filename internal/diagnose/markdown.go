@@ -257,6 +257,10 @@ func (t *ticket) unread(s *sheet) {
 	for _, u := range s.Unread {
 		t.line("- ", prose(u.What), " (", code(u.Call), "): ", prose(u.Why))
 	}
+	if len(s.Missing) > 0 {
+		t.line("\n", prose(s.Heads.Missing), ":\n")
+		t.block("json", s.Missing)
+	}
 }
 
 func (t *ticket) tables(s *sheet) {

@@ -27,7 +27,7 @@ type sheet struct {
 	Proof  *proofSheet
 	Unread []unreadSheet
 	// Missing is the policy that lets the doctor read it, if permissions are missing.
-	Missing string
+	Missing []string
 	Next    []nextSheet
 	Steps   []stepSheet
 	Volumes []volumeSheet
@@ -39,7 +39,7 @@ type heads struct {
 	Cause, Behind, Fix, Instead, Proof, AllNew, Unread, Next, Steps string
 	Requests, Before, After, Documents, Call                        string
 	Volumes, Volume, Device, Encrypted, Keys, Key, State, Type      string
-	Layer, Checked, Target                                          string
+	Layer, Checked, Target, Missing                                 string
 }
 
 func (t teller) heads() heads {
@@ -53,6 +53,7 @@ func (t teller) heads() heads {
 		Encrypted: t.say(phrase.Say("Encrypted")), Keys: t.say(phrase.Say("Keys")), Key: t.say(phrase.Say("Key")),
 		State: t.say(phrase.Say("State")), Type: t.say(phrase.Say("Type")),
 		Layer: t.say(phrase.Say("Layer")), Checked: t.say(phrase.Say("Checked")), Target: t.say(phrase.Say("Target")),
+		Missing: t.say(phrase.Say("This policy lets the doctor read it")),
 	}
 }
 
@@ -189,7 +190,9 @@ func (r *Report) sheet(l phrase.Language) *sheet {
 	for _, u := range r.Unread {
 		s.Unread = append(s.Unread, unreadSheet{What: t.say(unreadWords(u.What)), Call: clean(u.Call), Why: t.say(whyWords(u.Why)), Denied: u.Denied})
 	}
-	s.Missing = flat(clean(r.Missing))
+	if r.Missing != "" {
+		s.Missing = strings.Split(flat(clean(r.Missing)), "\n")
+	}
 	s.Next = r.next(t)
 	return s
 }

@@ -350,11 +350,11 @@ func (p *page) unread(s *sheet) {
 			p.prose(faint, "    ", u.Why)
 		}
 	}
-	if s.Missing == "" {
+	if len(s.Missing) == 0 {
 		return
 	}
-	p.prose("", "  ", p.say(phrase.Say("This policy lets the doctor read it:")))
-	for l := range strings.SplitSeq(s.Missing, "\n") {
+	p.prose("", "  ", s.Heads.Missing+":")
+	for _, l := range s.Missing {
 		p.line("    " + p.paint(cyan, l))
 	}
 }

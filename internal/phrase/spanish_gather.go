@@ -11,7 +11,7 @@ var spanishGather = map[string]string{
 	"No statement allows %s.":                                                   "Ninguna instrucción permite %s.",
 	"The last change of the key policy":                                         "El último cambio de la política de la clave",
 	"The key policy was another before.":                                        "Antes la política de la clave era otra.",
-	"This policy lets the doctor read it:":                                      "Esta política permite leerlo:",
+	"This policy lets the doctor read it":                                       "Esta política permite leerlo",
 	"The decoded message names the statement: %s.":                              "El mensaje descodificado nombra la instrucción: %s.",
 	"EC2 itself refuses %s to %s: %s denies it.":                                "El propio EC2 rechaza %s a %s: %s lo deniega.",
 	"EC2 itself refuses %s to %s: a %s denies it.":                              "El propio EC2 rechaza %s a %s: ⟨una|un⟩ %s lo deniega.",
