@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -24,7 +24,9 @@ import (
 type fixOptions struct {
 	awsOptions
 	principal, rollback, undo, lang string
-	yes, noStart                    bool
+	output                          string
+	choice                          int
+	yes, noStart, dryRun            bool
 	wait                            time.Duration
 }
 
@@ -36,13 +38,18 @@ func newFix() *cobra.Command {
 		Long: `Diagnose an instance, show what the fix changes, ask, apply it, start the instance and
 watch it. What undoes the fix is written to a file first: keyturn fix --undo FILE.
 A fix that is not proved to be enough, or that a person has to make, is not applied.
+With -o the fix is printed to be pasted elsewhere, and with --dry-run what would be
+changed; both only read.
 
 Exit codes:
   0  the instance runs, or nothing was wrong
-  1  the fix was applied, and something else keeps the instance from starting
+  1  the fix was applied, and something else keeps the instance from starting;
+     with -o and --dry-run: there is something to fix
   2  nothing was applied, or not all of it; the reason is printed`,
 		Example: `  keyturn fix i-0123456789abcdef0
   keyturn fix i-0123456789abcdef0 --yes --no-start
+  keyturn fix i-0123456789abcdef0 -o hcl >fix.tf
+  keyturn fix i-0123456789abcdef0 --choice 2 --dry-run
   keyturn fix --undo keyturn-undo-i-0123456789abcdef0.json`,
 		Args: func(c *cobra.Command, args []string) error {
 			if o.undo == "" {
@@ -76,6 +83,9 @@ Exit codes:
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may change the organization's policies (default: the other)")
 	f.StringVar(&o.principal, "principal", "", "ARN of who is to start the instance (default: who CloudTrail says it was)")
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
+	f.StringVarP(&o.output, "output", "o", "", "print the fix and change nothing: policy, hcl, cloudformation or cli")
+	f.IntVar(&o.choice, "choice", 1, "which of the ways to repair the cause, as keyturn diagnose numbers them")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be changed, and change nothing")
 	f.BoolVar(&o.yes, "yes", false, "apply without asking")
 	f.BoolVar(&o.noStart, "no-start", false, "apply the fix, and leave the instance as it is")
 	f.StringVar(&o.rollback, "rollback", "", "file for what undoes the fix (default keyturn-undo-<instance>.json)")
@@ -86,6 +96,9 @@ Exit codes:
 
 func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fixOptions, instance string) error {
 	ctx, out, cfg := c.Context(), c.OutOrStdout(), with.Account
+	if o.output != "" && !slices.Contains(diagnose.Forms(), diagnose.Form(o.output)) {
+		return &advised{phrase.NewError(phrase.Say("there is no output form %q", o.output), nil), phrase.Say("use %s", "-o policy, -o hcl, -o cloudformation, -o cli")}
+	}
 	waiting := newProgress(c.ErrOrStderr(), lang)
 	defer waiting.end()
 	report, err := diagnose.Run(ctx, diagnose.NewClients(cfg).WithOrganization(with.Organization), diagnose.Options{
@@ -96,13 +109,22 @@ func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fix
 	}
 	waiting.end()
 	s := newScreen(out)
+	if o.output != "" {
+		s = newScreen(c.ErrOrStderr()) // what is printed is to be pasted
+	}
 	s.lang = lang
 	s.say(report.Summary)
 	if report.Cause == nil {
-		if code := report.ExitCode(); code != exitOK {
-			return exitError(code)
+		return ended(report)
+	}
+	if o.choice != 1 && !report.Choose(o.choice) {
+		return &advised{phrase.NewError(phrase.Say("there is no way number %d to repair it", o.choice), nil), phrase.Say("%s shows the whole report", "keyturn diagnose "+instance)}
+	}
+	if o.output != "" {
+		if err := report.WriteFixes(out, diagnose.Form(o.output)); err != nil {
+			return err
 		}
-		return nil
+		return ended(report)
 	}
 	repair, err := diagnose.NewRepair(ctx, with, report)
 	if err != nil {
@@ -116,6 +138,9 @@ func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fix
 		return &advised{err, hint}
 	}
 	showRepair(s, repair)
+	if o.dryRun {
+		return ended(report)
+	}
 	if err := agreed(c, lang, o.yes); err != nil {
 		return err
 	}
@@ -141,27 +166,34 @@ func runFix(c *cobra.Command, lang phrase.Language, with diagnose.Configs, o fix
 	return startAndWatch(ctx, s, with, o, instance)
 }
 
+// ended is the exit code of a diagnosis.
+func ended(r *diagnose.Report) error {
+	if code := r.ExitCode(); code != exitOK {
+		return exitError(code)
+	}
+	return nil
+}
+
 // showRepair shows what is going to be changed.
 func showRepair(s *screen, r *diagnose.Repair) {
 	for _, f := range r.Fixes {
 		s.print("", "   "+s.bold(f.Title.In(s.lang)), "   "+s.faint(f.Target))
-		if !f.Note.IsZero() {
-			s.say(f.Note)
+		for _, t := range []phrase.Text{f.TradeOff, f.Note} {
+			if !t.IsZero() {
+				s.say(t)
+			}
 		}
 	}
 	for _, step := range r.Steps {
 		s.print("", "   "+s.name(step.Service+":"+step.Operation))
 		if step.After == "" {
+			s.print("   " + s.faint("aws "+strings.Join(step.Words(), " ")))
 			continue
 		}
-		was := ""
-		if step.Before.Document != "" {
-			was = diagnose.Pretty(step.Before.Document)
-		}
-		for l := range strings.Lines(string(diff.Diff("before", []byte(was), "after", []byte(diagnose.Pretty(step.After))))) {
+		for l := range strings.Lines(diagnose.Diff("", step.Before.Document, step.After)) {
 			l = strings.TrimRight(l, "\n")
 			switch {
-			case strings.HasPrefix(l, "diff ") || strings.HasPrefix(l, "--- ") || strings.HasPrefix(l, "+++ "):
+			case strings.HasPrefix(l, "--- ") || strings.HasPrefix(l, "+++ "):
 			case strings.HasPrefix(l, "+"):
 				s.print("   " + s.good(l))
 			case strings.HasPrefix(l, "-"):

@@ -8,10 +8,13 @@ import (
 
 // aws is an AWS CLI command line in the evidence's region, its words quoted for
 // a POSIX shell.
-func (e *Evidence) aws(words ...string) string {
+func (e *Evidence) aws(words ...string) string { return cliLine(e.Site.Region, words...) }
+
+// cliLine is an AWS CLI command line for a region, which IAM has none of.
+func cliLine(region string, words ...string) string {
 	line := append([]string{"aws"}, words...)
-	if words[0] != "iam" && e.Site.Region != "" {
-		line = append(line, "--region", e.Site.Region)
+	if words[0] != "iam" && region != "" {
+		line = append(line, "--region", region)
 	}
 	for i, w := range line {
 		line[i] = quote(w)

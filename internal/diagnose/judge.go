@@ -76,6 +76,7 @@ func (r *Report) conclude(f finding) {
 			fix.Cause, fix.Rank, fix.Alternative = cause, i+1, i > 0
 			fix.Calls, fix.Commands = filled(fix.Calls), filled(fix.Commands)
 			fix.Diff = fix.diff()
+			fix.HCL, fix.CloudFormation = fix.hcl(), fix.cloudFormation()
 			r.Fixes = append(r.Fixes, fix)
 		}
 	}

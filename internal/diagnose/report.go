@@ -162,6 +162,10 @@ type Fix struct {
 	// Diff is what changes in a document that is there already, as a unified diff;
 	// empty where there is none.
 	Diff string `json:"diff,omitempty"`
+	// HCL is the fix for Terraform, CloudFormation a template in YAML; empty where
+	// the fix takes more than calls. Comments say what no resource stands for.
+	HCL            string `json:"hcl,omitempty"`
+	CloudFormation string `json:"cloudformation,omitempty"`
 	// Verdict is what is proved of an alternative in the place of the fix that is
 	// to be taken; nil for that.
 	Verdict *Verdict `json:"verdict,omitempty"`

@@ -43,4 +43,6 @@ var spanishFix = map[string]string{
 	"No policy changes, and none shows it; a grant cannot be held to requests that come through EC2, and does not go over to a user or role that is made anew.":   "No cambia ninguna política, y ninguna lo muestra; una concesión no se puede limitar a solicitudes que llegan a través de EC2, y no pasa a un usuario o rol creado de nuevo.",
 	"All that the policy denies besides is not denied any more: ask who attached it, and why.":                                                                    "Deja de denegarse todo lo demás que la política deniega: pregunte quién la adjuntó y por qué.",
 	"All else stays denied, but the copy does not follow AWS's changes of the policy.":                                                                            "Todo lo demás sigue denegado, pero la copia no sigue los cambios que AWS haga en la política.",
+
+	"there is no way number %d to repair it": "no hay ninguna manera número %d de corregirlo",
 }
