@@ -278,17 +278,6 @@ func TestNothingButSelectRuns(t *testing.T) {
 	}
 }
 
-// TestTheEngineIsShutIn asks the engine itself, past all that is refused before.
-func TestTheEngineIsShutIn(t *testing.T) {
-	t.Parallel()
-	needEngine(t)
-	for _, statement := range escapes(t.TempDir()) {
-		if err := unguarded(t.Context(), statement); err == nil {
-			t.Errorf("%s was carried out", statement)
-		}
-	}
-}
-
 func TestErrorsAreTrinos(t *testing.T) {
 	t.Parallel()
 	needEngine(t)

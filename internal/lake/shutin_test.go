@@ -40,6 +40,16 @@ func escapes(dir string) []string {
 	}
 }
 
+// TestTheEngineIsShutIn asks the engine itself, past all that is refused before.
+func TestTheEngineIsShutIn(t *testing.T) {
+	t.Parallel()
+	for _, statement := range escapes(t.TempDir()) {
+		if err := unguarded(t.Context(), statement); err == nil {
+			t.Errorf("%s was carried out", statement)
+		}
+	}
+}
+
 func TestSessionsShareNothing(t *testing.T) {
 	t.Parallel()
 	first, err := open(t.Context())
