@@ -23,28 +23,36 @@ func (s *stage) diagnose(by clients, id, principal string) *diagnose.Report {
 	return r
 }
 
-// ask is diagnose for who may not get as far as a report.
-func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) {
-	s.Helper()
-	s.cloud.Advance(2 * time.Second) // two lookups a second are all there is
-	stop := make(chan struct{})
-	done := make(chan struct{})
+// hurry lets the cloud's time pass quickly until it is stopped: two lookups a second
+// are all there is.
+func (s *stage) hurry() (stop func()) {
+	s.cloud.Advance(2 * time.Second)
+	end, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			select {
-			case <-stop:
+			case <-end:
 				return
 			case <-time.After(5 * time.Millisecond):
 				s.cloud.Advance(time.Second)
 			}
 		}
 	}()
+	return func() {
+		close(end)
+		<-done
+	}
+}
+
+// ask is diagnose for who may not get as far as a report.
+func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) {
+	s.Helper()
+	stop := s.hurry()
 	s.calls = new(calls)
 	with := diagnose.NewClients(s.calls.watch(by.config)).WithOrganization(s.calls.watch(s.management().config))
-	e, err := diagnose.Gather(s.Context(), with, diagnose.Options{Instance: id, Region: region, Principal: principal})
-	close(stop)
-	<-done
+	e, err := diagnose.Gather(s.Context(), with, diagnose.Options{Target: targetOf(id), Region: region, Principal: principal})
+	stop()
 	for _, call := range s.calls.twice() {
 		s.Errorf("it asked twice: %s", call)
 	}

@@ -48,11 +48,17 @@ import (
 //	stop W I                      W stops it
 //	group G I KEY                 an Auto Scaling group launches an instance that fails
 //	spot W I STATE KEY            W asks for a Spot Instance
-//	leads G I                     the doctor finds I by its group, or by a volume
+//	leads G I                     the doctor finds I by group:G, or by a volume
+//	volume W NAME STATE KEY [SNAP]  W makes one, which is available or gone in the end
+//	attach W V I [CODE]           W attaches it at /dev/sdf, or is refused
+//	event E NAME                  $E is the id of the newest event of that name
+//	pasted M FILE                 $M is a file of the archive as a message
+//	error M W SERVICE OPERATION IN  a call that fails; $M is the error as a target
+//	ends I STATE                  the instance of the last answer settles in that state
 //	await I STATE                 it settles in that state
 //	forgotten I                   EC2 does not know the instance any more
 //	wait DURATION                 time passes
-//	diagnose W I [PRINCIPAL]      W asks the doctor
+//	diagnose W I [PRINCIPAL]      W asks the doctor about an instance, or another target
 //	cause KIND | outcome OUTCOME  what the doctor must say; the rest is of the same report
 //	words TEXT, layer TEXT, statement TEXT, agreement TEXT, note TEXT, further KIND
 //	organization TYPE…            an organization with those types of policies besides SCPs, and a
@@ -278,17 +284,6 @@ func init() {
 			s.stage.await(*r.InstanceId, ec2types.InstanceStateName(w[2]))
 			return nil
 		},
-		"leads": func(s *scenario, w []string, _ string) error {
-			find := diagnose.InstanceOfGroup
-			if strings.HasPrefix(s.vars[w[0]], "vol-") {
-				w[0], find = s.vars[w[0]], diagnose.InstanceOfVolume
-			}
-			got, err := find(s.Context(), diagnose.Clients{EC2: s.root.ec2, AutoScaling: s.root.scaling}, w[0])
-			if err == nil && got != s.vars[w[1]] {
-				err = fmt.Errorf("it leads to %s", got)
-			}
-			return err
-		},
 		"await": func(s *scenario, w []string, _ string) error {
 			s.stage.await(s.vars[w[0]], ec2types.InstanceStateName(w[1]))
 			return nil
@@ -310,8 +305,8 @@ func init() {
 			if len(w) > 2 {
 				principal = s.expand(w[2])
 			}
-			s.report = s.diagnose(s.person(w[0]), s.vars[w[1]], principal)
-			s.asked = [2]string{s.vars[w[1]], principal}
+			s.asked = [2]string{s.named(w[1]), principal}
+			s.report = s.diagnose(s.person(w[0]), s.asked[0], principal)
 			return nil
 		},
 		"cause": func(s *scenario, w []string, _ string) error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func newCollect() *cobra.Command {
 	var o diagnoseOptions
 	var file string
 	c := &cobra.Command{
-		Use:   "collect i-… | vol-… | --group NAME",
+		Use:   "collect i-… | vol-… | lt-… | EVENT-ID | - | --group NAME | --launch-template NAME | --message TEXT",
 		Short: "Write the evidence about an instance to a file, to be diagnosed elsewhere",
 		Long: `Read all that a diagnosis stands on, as "keyturn diagnose" does, and write it to one file:
 keyturn diagnose --from FILE says on any machine, with nobody to ask, what it would have
@@ -30,9 +31,9 @@ names every field.`,
 		Example: `  keyturn collect i-0123456789abcdef0
   keyturn collect i-0123456789abcdef0 -o evidence.json.gz
   keyturn collect --group web -o - | keyturn diagnose --from -`,
-		Args: o.targetArgs,
+		Args: o.check,
 		RunE: func(c *cobra.Command, args []string) error {
-			return runCollect(c, o, o.target(args), file)
+			return runCollect(c, o, args, file)
 		},
 	}
 	o.evidenceFlags(c.Flags())
@@ -40,7 +41,7 @@ names every field.`,
 	return c
 }
 
-func runCollect(c *cobra.Command, o diagnoseOptions, target, file string) error {
+func runCollect(c *cobra.Command, o diagnoseOptions, args []string, file string) error {
 	lang, err := chooseLanguage(o.lang)
 	if err != nil {
 		return err
@@ -48,12 +49,12 @@ func runCollect(c *cobra.Command, o diagnoseOptions, target, file string) error 
 	if err := absent(file); err != nil {
 		return err
 	}
-	e, err := o.evidence(c, target, lang)
+	e, err := o.evidence(c, args, lang)
 	if err != nil {
 		return err
 	}
 	if file == "" {
-		file = "keyturn-evidence-" + e.Instance.ID + ".json"
+		file = "keyturn-evidence-" + about(e) + ".json"
 	}
 	if file == "-" {
 		return e.Write(c.OutOrStdout(), time.Now())
@@ -61,7 +62,7 @@ func runCollect(c *cobra.Command, o diagnoseOptions, target, file string) error 
 	if err := writeEvidence(file, e); err != nil {
 		return err
 	}
-	said := []phrase.Text{phrase.Say("The evidence about %s is in %s.", e.Instance.ID, file)}
+	said := []phrase.Text{phrase.Say("The evidence about %s is in %s.", about(e), file)}
 	for _, u := range e.Unread {
 		said = append(said, phrase.Say("Could not be read: %s (%s): %s", u.What, u.Call, u.Why))
 	}
@@ -72,6 +73,22 @@ func runCollect(c *cobra.Command, o diagnoseOptions, target, file string) error 
 		}
 	}
 	return nil
+}
+
+// about is what evidence is about, in a word that a file's name can have.
+func about(e *diagnose.Evidence) string {
+	switch {
+	case e.Instance.ID != "":
+		return e.Instance.ID
+	case e.Target.Name == "":
+		return string(e.Target.Kind)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, e.Target.Name)
 }
 
 // absent fails if a file is there: evidence is never written over.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,11 +23,11 @@ import (
 type diagnoseOptions struct {
 	awsOptions
 	trailOptions
-	principal, output string
+	targetOptions
+	output string
 	// from is a file of evidence, in the place of all that is asked otherwise.
 	from                 string
 	permissions, verbose bool
-	group                string
 	lang                 string
 }
 
@@ -42,11 +41,13 @@ type awsOptions struct {
 func newDiagnose() *cobra.Command {
 	var o diagnoseOptions
 	c := &cobra.Command{
-		Use:   "diagnose i-… | vol-… | --group NAME",
+		Use:   "diagnose i-… | vol-… | lt-… | ami-… | snap-… | EVENT-ID | - | --group NAME | --launch-template NAME | --message TEXT",
 		Short: "Find out why an instance does not start",
 		Long: `Find out why an instance went from pending to stopped (or, at its launch, to terminated):
 gather the evidence, name the cause, write the fix and prove by evaluation that it is enough.
-It reads and changes nothing. Endpoint, region and credentials come from where the AWS CLI
+It reads and changes nothing. A volume that vanished or could not be attached, a CloudTrail
+event, an error's text and a launch template lead to the launch that failed; with --as a launch
+template, an image, a snapshot or (--dry-run) an instance is judged before the fact. Endpoint, region and credentials come from where the AWS CLI
 takes them: the flags, the AWS_* variables, the shared configuration files.
 
 Exit codes:
@@ -56,22 +57,29 @@ Exit codes:
 		Example: `  keyturn diagnose i-0123456789abcdef0
   keyturn diagnose vol-0123456789abcdef0
   keyturn diagnose --group web
+  keyturn diagnose i-0123456789abcdef0 --wait
+  keyturn diagnose i-0123456789abcdef0 --dry-run --as arn:aws:iam::123456789012:user/test
+  keyturn diagnose --launch-template web:3 --as arn:aws:iam::123456789012:role/deploy
+  terraform apply 2>&1 | keyturn diagnose -
   keyturn diagnose --permissions
   keyturn diagnose i-0123456789abcdef0 --trail ~/AWSLogs --offline
   keyturn diagnose --from keyturn-evidence-i-0123456789abcdef0.json
-  keyturn diagnose i-0123456789abcdef0 --principal arn:aws:iam::123456789012:user/test -o json`,
+  keyturn diagnose i-0123456789abcdef0 --as arn:aws:iam::123456789012:user/test -o json`,
 		Args: func(c *cobra.Command, args []string) error {
-			if o.from != "" {
+			switch {
+			case o.permissions:
+				return cobra.NoArgs(c, args)
+			case o.from != "":
 				return o.fromArgs(c, args)
 			}
-			return o.targetArgs(c, args)
+			return o.check(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.permissions {
 				_, err := fmt.Fprintln(c.OutOrStdout(), diagnose.PermissionsPolicy())
 				return err
 			}
-			return runDiagnose(c, o, o.target(args))
+			return runDiagnose(c, o, args)
 		},
 	}
 	f := c.Flags()
@@ -89,46 +97,12 @@ func (o *diagnoseOptions) evidenceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.region, "region", "", "region of the instance")
 	f.StringVar(&o.profile, "profile", "", "profile of the shared configuration files")
 	f.StringVar(&o.organization, "organization-profile", "", "profile that may read the organization's policies (default: the other)")
-	f.StringVar(&o.principal, "principal", "", "ARN of who starts the instance (default: who CloudTrail says it was)")
-	f.StringVar(&o.group, "group", "", "the last launch that failed of this Auto Scaling group")
+	o.targetOptions.flags(f)
 	o.trailOptions.flags(f)
 	f.StringVar(&o.lang, "lang", "", "language of the text: en or es (default: the locale's)")
 }
 
-// targetArgs checks the arguments that say what it is about.
-func (o *diagnoseOptions) targetArgs(c *cobra.Command, args []string) error {
-	if o.permissions || o.group != "" {
-		return cobra.NoArgs(c, args)
-	}
-	if len(args) == 1 && volumeID.MatchString(args[0]) {
-		return nil
-	}
-	return oneInstance(c, args)
-}
-
-func (o *diagnoseOptions) target(args []string) string {
-	if len(args) == 1 {
-		return args[0]
-	}
-	return o.group
-}
-
-var volumeID = regexp.MustCompile(`^vol-([0-9a-f]{8}|[0-9a-f]{17})$`)
-
-var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
-
-func oneInstance(c *cobra.Command, args []string) error {
-	hint := phrase.Say("give one instance id: keyturn %s i-0123456789abcdef0", c.Name())
-	if len(args) != 1 {
-		return &advised{phrase.NewError(phrase.Say("%s takes one instance id, not %d", c.Name(), len(args)), nil), hint}
-	}
-	if !instanceID.MatchString(args[0]) {
-		return &advised{phrase.NewError(phrase.Say("%q is no instance id: it is i- and 8 or 17 hexadecimal digits", args[0]), nil), hint}
-	}
-	return nil
-}
-
-func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
+func runDiagnose(c *cobra.Command, o diagnoseOptions, args []string) error {
 	if !slices.Contains(reportForms, o.output) {
 		return &advised{
 			phrase.NewError(phrase.Say("there is no output form %q", o.output), nil),
@@ -139,7 +113,7 @@ func runDiagnose(c *cobra.Command, o diagnoseOptions, target string) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.evidence(c, target, lang)
+	e, err := o.evidence(c, args, lang)
 	if err != nil {
 		return err
 	}
@@ -169,9 +143,13 @@ func writeReport(w io.Writer, r *diagnose.Report, o diagnoseOptions, lang phrase
 }
 
 // evidence is that of a file, or what can be read now.
-func (o diagnoseOptions) evidence(c *cobra.Command, target string, lang phrase.Language) (*diagnose.Evidence, error) {
+func (o *diagnoseOptions) evidence(c *cobra.Command, args []string, lang phrase.Language) (*diagnose.Evidence, error) {
 	if o.from != "" {
 		return o.fromFile(c, lang)
+	}
+	target, err := o.target(c, args)
+	if err != nil {
+		return nil, err
 	}
 	clients, region, err := o.clients(c.Context())
 	if err != nil {
@@ -179,31 +157,11 @@ func (o diagnoseOptions) evidence(c *cobra.Command, target string, lang phrase.L
 	}
 	waiting := newProgress(c.ErrOrStderr(), lang)
 	defer waiting.end()
-	e, err := o.gather(c.Context(), clients, region, target, waiting.tell)
+	e, err := diagnose.Gather(c.Context(), clients, o.options(target, region, waiting))
 	if err != nil {
 		return nil, withHint(err)
 	}
 	return e, nil
-}
-
-// gather is the evidence about what a target leads to.
-func (o diagnoseOptions) gather(ctx context.Context, clients diagnose.Clients, region, target string, progress func(phrase.Text)) (*diagnose.Evidence, error) {
-	instance, err := o.instance(ctx, clients, target)
-	if err != nil {
-		return nil, err
-	}
-	return diagnose.Gather(ctx, clients, diagnose.Options{Instance: instance, Principal: o.principal, Region: region, Progress: progress})
-}
-
-// instance is the one that the target leads to.
-func (o diagnoseOptions) instance(ctx context.Context, c diagnose.Clients, target string) (string, error) {
-	switch {
-	case o.group != "":
-		return diagnose.InstanceOfGroup(ctx, c, target)
-	case volumeID.MatchString(target):
-		return diagnose.InstanceOfVolume(ctx, c, target)
-	}
-	return target, nil
 }
 
 // config finds endpoint, region and credentials as every AWS client does.

@@ -17,7 +17,7 @@ func (o *diagnoseOptions) fromArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return &advised{phrase.NewError(phrase.Say("the file of --from says which instance it is about, and %q does, too", args[0]), nil), phrase.Say("leave one of them out")}
 	}
-	for _, name := range []string{"endpoint-url", "region", "profile", "organization-profile", "group", "trail", "offline"} {
+	for _, name := range []string{"endpoint-url", "region", "profile", "organization-profile", "group", "launch-template", "message", "trail", "offline", "wait", "dry-run"} {
 		if c.Flags().Changed(name) {
 			return &advised{phrase.NewError(phrase.Say("with --from nobody is asked, and --%s says whom", name), nil), phrase.Say("leave one of them out")}
 		}
@@ -48,7 +48,7 @@ func (o *diagnoseOptions) fromFile(c *cobra.Command, lang phrase.Language) (*dia
 	}
 	if o.principal != "" {
 		if err := e.Ask(o.principal); err != nil {
-			return nil, &advised{err, phrase.Say("collect it for them: %s", "keyturn collect "+e.Instance.ID+" --principal "+quote(o.principal))}
+			return nil, &advised{err, phrase.Say("collect it for them: %s", "keyturn collect "+about(e)+" --as "+quote(o.principal))}
 		}
 	}
 	if o.output == "text" {

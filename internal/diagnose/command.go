@@ -25,8 +25,18 @@ func cliLine(region string, words ...string) string {
 // again is the command that starts the instance once the cause is gone. A failed
 // launch leaves nothing to start.
 func (e *Evidence) again() string {
-	if e.launching() || e.Instance.State == "terminated" {
+	switch {
+	case e.Operation == CreateVolume:
+		return "# then make the volume again"
+	case e.Operation == AttachVolume:
+		if v := e.Volumes; len(v) == 1 && v[0].Device != "" && e.Instance.ID != "" {
+			return e.aws("ec2", "attach-volume", "--volume-id", v[0].ID, "--instance-id", e.Instance.ID, "--device", v[0].Device)
+		}
+		return "# then attach the volume again"
+	case e.launching() || e.Instance.State == "terminated":
 		return "# then launch the instance again"
+	case e.Instance.ID == "":
+		return "# then start the instance again"
 	}
 	return e.aws("ec2", "start-instances", "--instance-ids", e.Instance.ID)
 }

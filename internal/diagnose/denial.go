@@ -57,6 +57,33 @@ func ParseDenial(message string) (Denial, bool) {
 	return d, true
 }
 
+// String is the message as AWS words it now.
+func (d *Denial) String() string {
+	text := "User: " + d.Principal + denialAction + d.Action
+	switch {
+	case d.Hidden:
+		return text + " on this resource" + denialHidden + ", no resource-based policies allow access, or a resource-based policy explicitly denies access"
+	case d.Resource != "":
+		text += " on resource: " + d.Resource
+	}
+	switch {
+	case d.Explicit && d.Layer == "":
+		return text + denialExplicit
+	case d.Explicit:
+		article := "a"
+		if d.Layer == access.IdentityLayer {
+			article = "an"
+		}
+		text += denialExplicit + " in " + article + " " + string(d.Layer)
+	case d.Layer != "":
+		text += denialBecause + string(d.Layer) + denialAllows + d.Action + " action"
+	}
+	if d.Policy != "" {
+		text += ": " + d.Policy
+	}
+	return text
+}
+
 // readResource takes the resource off the front, quoted or not.
 func (d *Denial) readResource(rest string) string {
 	after, found := strings.CutPrefix(rest, " on resource: ")

@@ -11,8 +11,13 @@ import (
 // Evidence is everything that a diagnosis stands on. Gather reads it from an
 // account; Judge needs nothing else.
 type Evidence struct {
-	Site     launch.Site
-	Instance Instance
+	Site launch.Site
+	// Target is what was asked about.
+	Target Target
+	// Operation is the one that left no instance to look at; empty: the instance's
+	// own state tells.
+	Operation Operation
+	Instance  Instance
 	// Volumes are the instance's; of a failed launch, those that it asked for.
 	Volumes []Volume
 	// Keys are those of the volumes, in that order, each once.
@@ -27,12 +32,19 @@ type Evidence struct {
 	Organization   *Organization
 	NoOrganization bool
 	Unread         []Unread
+	// Template is the id of the launch template in question.
+	Template string
 	// Earlier is the call that started the instance the time before, nil if the
 	// trail has none: it ran then.
 	Earlier *Event
 	// Changed is the last change of the policy of the denied key before the denial,
 	// nil if the trail has none.
 	Changed *Event
+	// DryRun: the question is whether a start would go through now.
+	DryRun bool
+	// Late is until when an event that is not there may still come, nil if none is
+	// awaited.
+	Late *time.Time
 	// Forecast: the question is whether a named principal could start the
 	// instance, whoever stopped it.
 	Forecast bool
@@ -207,27 +219,13 @@ func (e *Evidence) clone() *Evidence {
 	return &c
 }
 
-// Operation is an operation of EC2 that asks KMS for keys.
-type Operation string
-
-// The operations.
-const (
-	StartInstances Operation = "StartInstances"
-	RunInstances   Operation = "RunInstances"
-)
-
-// operation is the one that failed.
-func (e *Evidence) operation() Operation {
-	if e.launching() {
-		return RunInstances
-	}
-	return StartInstances
-}
-
 // launching tells whether the instance failed while it was new: then its
 // volumes were to be made first. One that is known from the trail alone may have
 // ended long after the start that is asked about.
 func (e *Evidence) launching() bool {
+	if e.Operation != "" {
+		return e.Operation == RunInstances
+	}
 	if e.gone() && e.Start != nil {
 		return e.Start.Name == "RunInstances"
 	}

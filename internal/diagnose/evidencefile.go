@@ -26,6 +26,13 @@ type evidenceFile struct {
 	Version   int       `json:"version"`
 	Collected time.Time `json:"collected"`
 	Forecast  bool      `json:"forecast"`
+	DryRun    bool      `json:"dryRun"`
+
+	Target    Target    `json:"target"`
+	Operation Operation `json:"operation"`
+	// Template is the id of the launch template in question.
+	Template string     `json:"template"`
+	Late     *time.Time `json:"late"`
 
 	Site         fileSite          `json:"site"`
 	Instance     fileInstance      `json:"instance"`
@@ -177,7 +184,8 @@ type fileUnread struct {
 func (e *Evidence) Write(w io.Writer, collected time.Time) error {
 	asked := e.askedKeys()
 	f := evidenceFile{
-		Form: evidenceForm, Version: EvidenceVersion, Collected: collected.UTC(), Forecast: e.Forecast,
+		Form: evidenceForm, Version: EvidenceVersion, Collected: collected.UTC(), Forecast: e.Forecast, DryRun: e.DryRun,
+		Target: e.Target, Operation: e.Operation, Template: e.Template, Late: e.Late,
 		Site:     fileSite{e.Site.Partition, e.Site.Account, e.Site.Region},
 		Instance: fileInstance{e.Instance, asked.tags(e.Instance.Tags, "aws:ResourceTag/", "ec2:ResourceTag/")}, Volumes: filled(e.Volumes), Keys: []fileKey{},
 		Start: asked.event(e.Start), Earlier: asked.event(e.Earlier), Changed: asked.event(e.Changed), Denied: asked.event(e.Denied), Stop: asked.event(e.Stop),

@@ -113,9 +113,10 @@ func (f *evidenceFile) evidence() (*Evidence, error) {
 		Site:     launch.Site{Partition: f.Site.Partition, Account: f.Site.Account, Region: f.Site.Region},
 		Instance: f.Instance.Instance, Volumes: f.Volumes,
 		Start: f.Start.event(), Earlier: f.Earlier.event(), Changed: f.Changed.event(), Denied: f.Denied.event(), Stop: f.Stop.event(),
-		NoOrganization: f.NoOrganization, Forecast: f.Forecast,
+		NoOrganization: f.NoOrganization, Forecast: f.Forecast, DryRun: f.DryRun,
+		Target: f.Target, Operation: f.Operation, Template: f.Template, Late: f.Late,
 	}
-	if e.Instance.Tags = f.Instance.Tags; e.Instance.ID == "" {
+	if e.Instance.Tags = f.Instance.Tags; e.Instance.ID == "" && e.Operation == "" {
 		return nil, errors.New("it names no instance")
 	}
 	for i := range f.Keys {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -17,13 +18,21 @@ import (
 
 // Options say what to diagnose.
 type Options struct {
-	// Instance is the instance's id.
+	// Target is what to diagnose; without a kind it is the instance.
+	Target Target
+	// Instance is the instance's id, where the target is none.
 	Instance string
 	// Principal is the ARN of who is to start it: a user, a role, a role session
 	// or the root user. Empty: the trail tells who tried.
 	Principal string
 	// Region is where the clients work; empty: the instance's zone tells.
 	Region string
+	// DryRun: whether Principal could do it now, whatever was tried before.
+	DryRun bool
+	// Wait is how long to wait for an event that CloudTrail may not show yet.
+	Wait time.Duration
+	// Clock tells the time; nil is the system's.
+	Clock Clock
 	// Progress, unless nil, is told what is being read: "reading the key policy of
 	// …". Several goroutines may call it at the same time.
 	Progress func(phrase.Text)
@@ -41,22 +50,47 @@ func Run(ctx context.Context, c Clients, o Options) (*Report, error) {
 
 // Gather reads the evidence. What cannot be read is in Evidence.Unread. Calls
 // that do not need each other's answers are made at the same time; the evidence
-// does not show it.
+// does not show it. An event that CloudTrail may not show yet is waited for as long
+// as the options say.
 func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
+	e, err := gather(ctx, c, o)
+	if err != nil || e.Late == nil || o.Wait <= 0 {
+		return e, err
+	}
+	came, err := await(ctx, c, o, e)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the trail: %w", err)
+	}
+	if came {
+		return gather(ctx, c, o)
+	}
+	return e, nil
+}
+
+func gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	if o.Principal != "" && namedCaller(o.Principal) == nil {
 		return nil, noStarter(o.Principal)
 	}
-	g := newGatherer(ctx, c, o, &Evidence{Forecast: o.Principal != ""})
+	if o.DryRun && o.Principal == "" {
+		return nil, errors.New("a dry run is somebody's: name the principal")
+	}
+	if o.Target.Kind == "" {
+		o.Target = Target{Kind: InstanceTarget, Name: o.Instance}
+	}
+	if o.Target.Kind == InstanceTarget {
+		o.Instance = o.Target.Name
+	}
+	g := newGatherer(ctx, c, o, &Evidence{Target: o.Target, Forecast: o.Principal != "", DryRun: o.DryRun})
 	var err error
 	g.together(
 		func(g *gatherer) { _, _ = g.whoAsks() }, // to be known when the instance is
-		func(g *gatherer) { err = g.instance() },
+		func(g *gatherer) { err = g.find() },
 	)
 	if err != nil {
 		return nil, err
 	}
-	switch g.evidence.Instance.State {
-	case "running", "pending", "stopping":
+	switch state := g.evidence.Instance.State; {
+	case g.evidence.Operation == "" && (state == "running" || state == "pending" || state == "stopping"):
 		g.volumes()
 		g.keys()
 	default:
@@ -66,7 +100,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		g.evidence.Unread = append(g.evidence.Unread, t.missing()...)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Instance, err)
+		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Target.Name, err)
 	}
 	return g.evidence, nil
 }
@@ -74,14 +108,21 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 // causes reads what can tell why the instance does not run. A launch's volumes
 // are gone: which they were is known from its event, and so read after it.
 func (g *gatherer) causes() {
-	if e := g.evidence; e.launching() || e.gone() {
+	switch e := g.evidence; {
+	case e.Operation != "": // what it is about told the volumes
+	case e.DryRun:
+		g.volumes()
+	case e.launching() || e.gone():
 		g.instanceEvents()
 		g.volumes()
-	} else {
+	default:
 		g.together((*gatherer).volumes, (*gatherer).instanceEvents)
 	}
 	g.together((*gatherer).keys, (*gatherer).askForRefused)
 	g.kmsEvents()
+	if late := g.late(); !late.IsZero() {
+		g.evidence.Late = &late
+	}
 	g.together(
 		(*gatherer).caller,
 		(*gatherer).keyPolicyChange,

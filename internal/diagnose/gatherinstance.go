@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
@@ -161,14 +162,20 @@ func (g *gatherer) volumes() {
 		}
 		return
 	}
-	g.tell(phrase.Say("reading the volumes of %s", e.Instance.ID))
+	g.describeVolumes()
+}
+
+// describeVolumes reads the volumes that are known by their ids.
+func (g *gatherer) describeVolumes() {
+	e := g.evidence
+	g.tell(phrase.Say("reading the volumes of %s", e.subject()))
 	var ids []string
 	for _, v := range e.Volumes {
 		ids = append(ids, v.ID)
 	}
-	out, err := g.clients.EC2.DescribeVolumes(g.ctx, &ec2.DescribeVolumesInput{VolumeIds: ids})
+	out, err := g.described(ids...)
 	if err != nil {
-		g.unread(err, "volumes of "+e.Instance.ID, "ec2:DescribeVolumes", "", "")
+		g.unread(err, "volumes of "+e.subject(), "ec2:DescribeVolumes", "", "")
 		return
 	}
 	for _, d := range out.Volumes {
@@ -188,37 +195,25 @@ func (g *gatherer) volumes() {
 	})
 }
 
+// described are volumes as EC2 describes them.
+func (g *gatherer) described(ids ...string) (*ec2.DescribeVolumesOutput, error) {
+	return once(g.asked, strings.Join(ids, " "), func() (*ec2.DescribeVolumesOutput, error) {
+		return g.clients.EC2.DescribeVolumes(g.ctx, &ec2.DescribeVolumesInput{VolumeIds: ids})
+	})
+}
+
 // askedVolumes works out the volumes that a launch asked for: the event's block
 // device mapping over the image's, and the region's defaults of encryption.
 func (g *gatherer) askedVolumes() {
-	e := g.evidence
 	g.imageVolumes()
 	if launch := g.launch(); launch != nil {
+		g.launchTemplate(launch)
 		items, _ := at(launch.request, "blockDeviceMapping", "items").([]any)
 		for _, item := range items {
 			g.mappedVolume(item)
 		}
 	}
-	byDefault := g.encryptedByDefault()
-	needed := false
-	for i := range e.Volumes {
-		v := &e.Volumes[i]
-		v.Encrypted = v.Encrypted || byDefault || v.Key != ""
-		needed = needed || v.Encrypted && v.Key == ""
-	}
-	if !needed {
-		return
-	}
-	out, err := g.clients.EC2.GetEbsDefaultKmsKeyId(g.ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
-	if err != nil {
-		g.unread(err, "the default key of EBS encryption", "ec2:GetEbsDefaultKmsKeyId", "", "")
-		return
-	}
-	for i := range e.Volumes {
-		if v := &e.Volumes[i]; v.Encrypted && v.Key == "" {
-			v.Key = aws.ToString(out.KmsKeyId)
-		}
-	}
+	g.effectiveKeys()
 }
 
 // launch is the event of the instance's launch, nil if none is known.
@@ -256,7 +251,7 @@ func (g *gatherer) mappedVolume(item any) {
 		v.Key = key
 	}
 	if snapshot, ok := ebs["snapshotId"].(string); ok {
-		v.Snapshot = snapshot
+		v.from(snapshot)
 	}
 }
 
@@ -292,7 +287,7 @@ func (g *gatherer) imageVolumes() {
 			}
 			v := g.device(aws.ToString(m.DeviceName))
 			v.Source, v.Snapshot = "ec2:DescribeImages", aws.ToString(m.Ebs.SnapshotId)
-			v.Encrypted = aws.ToBool(m.Ebs.Encrypted)
+			v.Encrypted, v.SnapshotEncrypted = aws.ToBool(m.Ebs.Encrypted), m.Ebs.Encrypted
 		}
 	}
 }

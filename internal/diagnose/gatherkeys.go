@@ -17,8 +17,10 @@ func (g *gatherer) keys() {
 	e := g.evidence
 	var names []string
 	for _, v := range e.Volumes {
-		if v.Key != "" && e.key(v.Key) == nil && !slices.Contains(names, v.Key) {
-			names = append(names, v.Key)
+		for _, key := range [...]string{v.Key, v.SnapshotKey} {
+			if key != "" && e.key(key) == nil && !slices.Contains(names, key) {
+				names = append(names, key)
+			}
 		}
 	}
 	for i, k := range each(g, names, (*gatherer).readKey) {

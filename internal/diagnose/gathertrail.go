@@ -87,6 +87,9 @@ func (g *gatherer) byPrincipal(v *Event) bool {
 // kmsEvents finds the refused request.
 func (g *gatherer) kmsEvents() {
 	e := g.evidence
+	if e.Denied != nil {
+		return // what was asked about tells
+	}
 	from, to := g.window()
 	for _, name := range g.refusable() {
 		events, _ := g.lookup(cttypes.LookupAttributeKeyEventName, name, from, to)
@@ -102,7 +105,7 @@ func (g *gatherer) kmsEvents() {
 // took: then KMS was not asked. Such events do not list their resources.
 func (g *gatherer) startRefused() {
 	e := g.evidence
-	if e.launching() || e.gone() {
+	if e.Operation != "" || e.DryRun || e.launching() || e.gone() {
 		return
 	}
 	var from, to time.Time
@@ -128,10 +131,21 @@ func (g *gatherer) startRefused() {
 func (g *gatherer) refusable() []string {
 	e := g.evidence
 	encrypted := slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.Key != "" })
+	if e.Denied != nil || e.DryRun || e.Operation != "" && e.Start == nil {
+		return nil // told already, or nobody has tried
+	}
 	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) || !encrypted && !e.launching() && !e.gone() {
 		return nil
 	}
-	if e.launching() {
+	again := slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.SnapshotKey != "" && v.SnapshotKey != v.Key })
+	switch {
+	case e.Operation == CreateVolume && again:
+		return []string{"GenerateDataKeyWithoutPlaintext", "ReEncrypt"}
+	case e.Operation == CreateVolume:
+		return []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant"}
+	case e.launching() && again:
+		return []string{"GenerateDataKeyWithoutPlaintext", "ReEncrypt", "CreateGrant", "Decrypt"}
+	case e.launching():
 		return []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant", "Decrypt"}
 	}
 	return []string{"CreateGrant", "Decrypt"}
@@ -206,7 +220,11 @@ func (g *gatherer) deniedVolume() {
 	}
 	id, _ := at(e.Denied.request, "encryptionContext", "aws:ebs:id").(string)
 	for i := range e.Volumes {
-		if v := &e.Volumes[i]; v.Key == e.Denied.Key {
+		v := &e.Volumes[i]
+		if v.SnapshotKey == e.Denied.Key {
+			return
+		}
+		if v.Key == e.Denied.Key {
 			if v.ID == "" {
 				v.ID = id
 			}

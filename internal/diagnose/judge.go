@@ -15,12 +15,25 @@ const maxCauses = 6
 // Judge finds the cause in the evidence, the fixes, and the proof that they are
 // enough. It reads nothing but the evidence and changes nothing of it.
 func Judge(e *Evidence) *Report {
+	r := judge(e)
+	if r.Outcome == NoConclusion && e.Late != nil {
+		r.Summary = phrase.Say("%s CloudTrail may show the event until %s: ask again then, or with --wait.", r.Summary, stamp(*e.Late))
+	}
+	return r
+}
+
+func judge(e *Evidence) *Report {
 	r := newReport(e)
 	r.Missing = r.MissingPermissions()
-	switch e.Instance.State {
-	case "running":
+	switch {
+	case e.Operation != "":
+		r.judgeStart(e)
+		return r
+	case e.DryRun && (e.Instance.State == "terminated" || e.Instance.State == "shutting-down"):
+		return r.end(NoConclusion, phrase.Say("%s is %s, and nobody can start it: ask about its launch template or its image.", e.Instance.ID, stateWords(e.Instance.State)))
+	case e.Instance.State == "running":
 		return r.end(NothingWrong, phrase.Say("Nothing is wrong: %s is running.", e.Instance.ID))
-	case "pending", "stopping":
+	case e.Instance.State == "pending" || e.Instance.State == "stopping":
 		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, stateWords(e.Instance.State)))
 	}
 	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
@@ -34,14 +47,14 @@ func Judge(e *Evidence) *Report {
 // forecast tells whether a cause is put aside: that somebody stopped the instance
 // does not answer whether somebody else could start it.
 func (e *Evidence) forecast(kind CauseKind) bool {
-	return e.Forecast && kind == StoppedByUser && !e.launching()
+	return e.Forecast && (kind == StoppedByUser || e.DryRun) && !e.launching()
 }
 
 func newReport(e *Evidence) *Report {
 	return &Report{
-		Version: Version, Account: e.Site.Account, Region: e.Site.Region,
+		Version: Version, Target: e.Target, Operation: e.operation(), Account: e.Site.Account, Region: e.Site.Region,
 		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: filled(e.Keys),
-		Start: e.Start, Earlier: e.Earlier, Changed: e.Changed, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
+		Late: e.Late, Start: e.Start, Earlier: e.Earlier, Changed: e.Changed, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
 		Further: []Cause{}, Fixes: []Fix{},
 	}
 }
@@ -294,17 +307,18 @@ func (e *Evidence) trailDenied() bool {
 // nobodyKnown says why nobody can tell who started the instance.
 func (e *Evidence) nobodyKnown() phrase.Text {
 	if e.trailDenied() {
-		return phrase.Say("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --principal.", e.Instance.ID)
+		return phrase.Say("Who started %s cannot be found out, because cloudtrail:LookupEvents is denied: get that permission, or name the caller with --as.", e.subject())
 	}
-	return phrase.Say("No event tells who started %s: name the caller with --principal.", e.Instance.ID)
+	return phrase.Say("No event tells who started %s: name the caller with --as.", e.subject())
 }
 
 // allAllowed concludes where every request of the start would go through now.
 func (r *Report) allAllowed(e *Evidence) {
 	d, worded := e.denial()
+	call, unread := e.volumesUnread()
 	switch {
-	case e.Denied == nil && e.volumesUnread():
-		r.end(NoConclusion, phrase.Say("Whether the volumes of %s are encrypted, and under which keys, could not be read: get ec2:DescribeVolumes.", e.Instance.ID))
+	case e.Denied == nil && unread:
+		r.end(NoConclusion, phrase.Say("Whether the volumes of %s are encrypted, and under which keys, could not be read: get %s.", e.subject(), call))
 	case worded && e.outside(d):
 		f := e.controlPolicy(d)
 		r.conclude(f)
@@ -317,17 +331,19 @@ func (r *Report) allAllowed(e *Evidence) {
 	case worded && d.Layer == "":
 		r.end(NoConclusion, phrase.Say("The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy."))
 	case worded:
-		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the %s that denied %s then allows it now. Start %s again.", layerWords(d.Layer), d.Action, e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the %s that denied %s then allows it now. Try %s again.", layerWords(d.Layer), d.Action, e.deed()))
 	case e.endedByUser():
 		r.conclude(e.userEnded())
 	case e.Forecast && e.Caller != nil && e.Denied == nil:
-		r.end(NothingWrong, phrase.Say("Nothing that starting %s asks of KMS is denied to %s.", e.Instance.ID, e.who()))
+		r.end(NothingWrong, phrase.Say("Nothing stands in the way: of what %s takes, nothing is denied to %s.", e.deed(), e.who()))
+	case len(e.steps()) == 0 && e.Operation != "":
+		r.end(NoConclusion, phrase.Say("No volume of %s is encrypted, so it is not a matter of keys.", e.subject()))
 	case len(e.steps()) == 0:
 		r.end(NoConclusion, phrase.Say("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
 	case e.Caller == nil:
 		r.end(NoConclusion, e.nobodyKnown())
 	default:
-		r.end(NoConclusion, phrase.Say("Every request that starting %s makes of KMS is allowed now, and the trail has no denied one: events may come 15 minutes late. Start it again, then diagnose again.", e.Instance.ID))
+		r.end(NoConclusion, phrase.Say("Every request of KMS that %s takes is allowed now, and the trail has no denied one: events may come 15 minutes late. Try again, then diagnose again.", e.deed()))
 	}
 }
 
@@ -344,16 +360,22 @@ func (e *Evidence) userEnded() finding {
 }
 
 // gone tells whether the instance is known from the trail alone.
-func (e *Evidence) gone() bool { return e.Instance.Source != "ec2:DescribeInstances" }
+func (e *Evidence) gone() bool {
+	return e.Operation == "" && e.Instance.Source != "ec2:DescribeInstances"
+}
 
-// volumesUnread tells whether nobody knows what the volumes are.
-func (e *Evidence) volumesUnread() bool {
+// volumeCalls tell which volumes there are, and under which keys.
+var volumeCalls = []string{"ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:DescribeImages", "ec2:DescribeLaunchTemplateVersions", "ec2:GetEbsEncryptionByDefault", "ec2:GetEbsDefaultKmsKeyId"}
+
+// volumesUnread tells whether nobody knows what the volumes are, and for want of
+// which call.
+func (e *Evidence) volumesUnread() (call string, unread bool) {
 	for _, u := range e.Unread {
-		if u.Call == "ec2:DescribeVolumes" {
-			return true
+		if slices.Contains(volumeCalls, u.Call) && (u.Call == "ec2:DescribeVolumes" || len(e.steps()) == 0) {
+			return u.Call, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // outside tells a denial by a policy that the account does not show.

@@ -16,9 +16,9 @@ func (r *Report) refusedOtherwise(e *Evidence) {
 			r.thenUnusable(e)
 			return
 		}
-		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the key could not be used then (%s), and can be now. Start %s again.", d.ErrorCode, e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the key could not be used then (%s), and can be now. Try %s again.", d.ErrorCode, e.deed()))
 	case "ThrottlingException", "Throttling":
-		r.end(NothingWrong, phrase.Say("Nothing is wrong but the moment: KMS was asked too often (%s at %s). Start %s again.", d.ErrorCode, stamp(d.Time), e.Instance.ID))
+		r.end(NothingWrong, phrase.Say("Nothing is wrong but the moment: KMS was asked too often (%s at %s). Try %s again.", d.ErrorCode, stamp(d.Time), e.deed()))
 	case "LimitExceededException":
 		f := finding{cause: Cause{
 			Kind: GrantLimit, Action: "kms:" + d.Name, Principal: d.Principal, Agreement: EventOnly,

@@ -109,8 +109,10 @@ func ownReach(before, after *Evidence) (requestset.Set, error) {
 func (e *Evidence) keyARNs() []string {
 	var list []string
 	for _, s := range e.steps() {
-		if s.Key != "" && !slices.Contains(list, s.Key) {
-			list = append(list, s.Key)
+		for _, key := range [...]string{s.Key, s.SourceKey} {
+			if key != "" && !slices.Contains(list, key) {
+				list = append(list, key)
+			}
 		}
 	}
 	return list

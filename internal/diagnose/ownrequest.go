@@ -72,6 +72,24 @@ func (e *Evidence) ownResources() []string {
 	if d, worded := e.denial(); worded && e.refusedByEC2() && d.Resource != "" {
 		return []string{d.Resource}
 	}
+	on := func(what string) string {
+		return "arn:" + e.Site.Partition + ":ec2:" + e.Site.Region + ":" + e.Site.Account + ":" + what
+	}
+	switch e.operation() {
+	case RunInstances:
+		all := []string{on("instance/*"), on("volume/*"), on("network-interface/*")}
+		if e.Instance.Image != "" {
+			all = append(all, "arn:"+e.Site.Partition+":ec2:"+e.Site.Region+"::image/"+e.Instance.Image)
+		}
+		if e.Template != "" {
+			all = append(all, on("launch-template/"+e.Template))
+		}
+		return all
+	case CreateVolume:
+		return []string{on("volume/*")}
+	case AttachVolume:
+		return []string{e.instanceARN(), on("volume/" + e.Target.Name)}
+	}
 	return []string{e.instanceARN()}
 }
 

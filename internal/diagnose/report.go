@@ -30,8 +30,11 @@ type Report struct {
 	Outcome Outcome `json:"outcome"`
 	// Summary is the outcome as one sentence.
 	Summary phrase.Text `json:"summary"`
-	Account string      `json:"account"`
-	Region  string      `json:"region"`
+	// Target is what was asked about, Operation what failed or is in question.
+	Target    Target    `json:"target"`
+	Operation Operation `json:"operation"`
+	Account   string    `json:"account"`
+	Region    string    `json:"region"`
 
 	// The chain of evidence, in the order of looking.
 	Instance Instance `json:"instance"`
@@ -40,6 +43,9 @@ type Report struct {
 	// Start is the call that started or launched the instance last, nil if the
 	// trail has none.
 	Start *Event `json:"start"`
+	// Late is until when the event of the refused request may still come, nil if none
+	// is awaited.
+	Late *time.Time `json:"late"`
 	// Earlier is the call that started it the time before, after which it ran: nil if
 	// the trail has none.
 	Earlier *Event `json:"earlier"`
@@ -292,4 +298,9 @@ type Volume struct {
 	// Key is the KMS key's ARN.
 	Key      string `json:"key,omitempty"`
 	Snapshot string `json:"snapshot,omitempty"`
+	// SnapshotKey is the ARN of the key that the snapshot is under, where that
+	// matters and could be read.
+	SnapshotKey string `json:"snapshotKey,omitempty"`
+	// SnapshotEncrypted is nil where it is not known, or plays no part.
+	SnapshotEncrypted *bool `json:"snapshotEncrypted,omitempty"`
 }

@@ -87,8 +87,8 @@ func (e *Evidence) controlPolicy(d Denial) finding {
 // start itself and what it asks of KMS.
 func (e *Evidence) sessionStatements(same []trial) []statement {
 	start := statement{Effect: "Allow", Action: []string{"ec2:StartInstances"}, Resource: "*"}
-	if e.launching() {
-		start.Action = []string{"ec2:RunInstances"}
+	if o := e.operation(); o != StartInstances {
+		start.Action = []string{"ec2:" + string(o)}
 	}
 	return append([]statement{start}, e.allowing(same, nil)...)
 }
@@ -98,7 +98,7 @@ func (e *Evidence) sessionStatements(same []trial) []statement {
 func (e *Evidence) grantTrials(d Denial) []trial {
 	var same []trial
 	for _, t := range e.try() {
-		if strings.EqualFold(t.request.Action, d.Action) || e.launching() && !t.request.Principal.IdentityOnly {
+		if strings.EqualFold(t.request.Action, d.Action) || e.operation() != StartInstances && !t.request.Principal.IdentityOnly {
 			same = append(same, t)
 		}
 	}

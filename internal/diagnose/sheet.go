@@ -210,7 +210,14 @@ func (r *Report) word() phrase.Text {
 // facts say which instance, keys and event it is about.
 func (r *Report) facts(t teller) []fact {
 	var list []fact
-	list = t.word(list, phrase.Say("Instance"), phrase.Say("%s in %s, %s", r.Instance.ID, r.Region, stateWords(r.Instance.State)))
+	switch {
+	case r.Instance.State != "":
+		list = t.word(list, phrase.Say("Instance"), phrase.Say("%s in %s, %s", r.Instance.ID, r.Region, stateWords(r.Instance.State)))
+	case r.Target.Kind == MessageTarget:
+		list = t.word(list, phrase.Say("Operation"), phrase.Say("%s in %s, by the text of its error", string(r.Operation), r.Region))
+	default:
+		list = t.word(list, phrase.Say("Operation"), phrase.Say("%s in %s, of %s", string(r.Operation), r.Region, r.Target.Name))
+	}
 	for i := range r.Keys {
 		list = t.word(list, phrase.Say("Key"), keyWords(&r.Keys[i]))
 	}
@@ -222,6 +229,8 @@ func (r *Report) facts(t teller) []fact {
 		list = t.word(list, phrase.Say("Event"), phrase.Say("%s was refused at %s; %s", r.Denied.Name, stamp(r.Denied.Time), agreementWords[r.Cause.Agreement]))
 	case r.Denied != nil:
 		list = t.word(list, phrase.Say("Event"), phrase.Say("%s was refused at %s", r.Denied.Name, stamp(r.Denied.Time)))
+	case r.Late != nil:
+		list = t.word(list, phrase.Say("Event"), phrase.Say("none yet: CloudTrail may show it until %s", stamp(*r.Late)))
 	case r.Cause != nil && r.Cause.Agreement != "":
 		list = t.word(list, phrase.Say("Event"), agreementWords[r.Cause.Agreement])
 	}
@@ -373,8 +382,11 @@ func plainWords(outcome string) phrase.Text {
 // next is what to type next.
 func (r *Report) next(t teller) []nextSheet {
 	var list []nextSheet
-	if r.applicable() {
+	if r.applicable() && r.Instance.State != "" {
 		list = append(list, nextSheet{"keyturn fix " + r.Instance.ID, t.say(phrase.Say("asks, applies it, starts the instance"))})
+	}
+	if r.Late != nil {
+		list = append(list, nextSheet{"keyturn diagnose --wait " + r.Target.argument(), t.say(phrase.Say("waits for the event, and diagnoses with it"))})
 	}
 	if slices.ContainsFunc(r.Unread, func(u Unread) bool { return u.Denied }) {
 		list = append(list, nextSheet{"keyturn diagnose --permissions", t.say(phrase.Say("prints the policy to diagnose with"))})

@@ -50,7 +50,8 @@ func keyPolicyOf(statements string) *access.Document {
 // article is the evidence that the article tells of.
 func article() *Evidence {
 	return &Evidence{
-		Site: launch.Site{Partition: "aws", Account: "123456789012", Region: "eu-west-1"},
+		Site:   launch.Site{Partition: "aws", Account: "123456789012", Region: "eu-west-1"},
+		Target: Target{Kind: InstanceTarget, Name: testInstance},
 		Instance: Instance{
 			Source: "ec2:DescribeInstances", ID: testInstance, State: "stopped", RootDevice: "/dev/xvda", Zone: "eu-west-1a",
 			StateReason: Reason{Code: "Client.InternalError", Message: "Client.InternalError: Client error on launch"},

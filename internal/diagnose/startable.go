@@ -15,11 +15,8 @@ func (e *Evidence) startable() policy.Truth {
 		return policy.Maybe
 	}
 	r := access.Request{
-		Principal: e.principal(), Action: "ec2:StartInstances", ResourceAccount: e.Site.Account,
+		Principal: e.principal(), Action: "ec2:" + string(e.operation()), ResourceAccount: e.Site.Account,
 		Resource: fmt.Sprintf("arn:%s:ec2:%s:%s:instance/%s", e.Site.Partition, e.Site.Region, e.Site.Account, e.Instance.ID),
-	}
-	if e.launching() {
-		r.Action = "ec2:RunInstances"
 	}
 	r.Context.Merge(e.Caller.Context)
 	r.Context.SetUnknown("aws:*")

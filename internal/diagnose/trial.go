@@ -77,13 +77,32 @@ func (e *Evidence) steps() []launch.Step {
 	var volumes []launch.Volume
 	for _, v := range e.Volumes {
 		if v.Encrypted && v.Key != "" {
-			volumes = append(volumes, launch.Volume{ID: v.handle(), Key: v.Key})
+			volumes = append(volumes, launch.Volume{ID: v.handle(), Key: v.Key, Source: v.source()})
 		}
 	}
-	if e.launching() {
+	switch e.operation() {
+	case RunInstances:
 		return launch.Run(e.Site, e.Instance.ID, volumes)
+	case CreateVolume:
+		var steps []launch.Step
+		for _, v := range volumes {
+			steps = append(steps, launch.CreateVolume(e.Site, v)...)
+		}
+		return steps
 	}
-	return launch.Start(e.Site, e.Instance.ID, volumes)
+	return launch.Start(e.Site, e.Instance.ID, volumes) // to attach asks for the same
+}
+
+// source is the snapshot that the volume is made of, as far as it is known; nil for
+// a volume that is there, and for an empty one.
+func (v *Volume) source() *launch.Source {
+	switch {
+	case v.Snapshot == "" || v.SnapshotEncrypted == nil || *v.SnapshotEncrypted && v.SnapshotKey == "":
+		return nil
+	case !*v.SnapshotEncrypted:
+		return &launch.Source{Snapshot: v.Snapshot}
+	}
+	return &launch.Source{Snapshot: v.Snapshot, Encrypted: true, Key: v.SnapshotKey}
 }
 
 func (e *Evidence) principal() access.Principal {
@@ -103,6 +122,13 @@ func (e *Evidence) complete(t *trial) {
 	e.describeKey(c, t.request.Resource)
 	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
 		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
+	}
+	if t.request.Action == "kms:ReEncryptFrom" { // the snapshot's context is its own
+		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
+		c.SetUnknown("kms:EncryptionContextKeys")
+	}
+	if t.step.Grant != nil && e.Instance.ID == "" && t.step.Grant.Grantee != e.Site.ServicePrincipal() {
+		c.SetUnknown("kms:GranteePrincipal") // no instance is known yet
 	}
 	e.placeKeys(c, t.request.Principal.Account, accountOf(t.request.Resource))
 	c.SetUnknown("aws:UserAgent") // it comes from the caller's client

@@ -86,6 +86,9 @@ func (w *walker) document(d *access.Document) {
 
 func (w *walker) stateReason() {
 	i := &w.report.Instance
+	if i.State == "" {
+		return // the operation left no instance
+	}
 	w.step(phrase.Say("The state of the instance and its reason"), i.Source)
 	w.returned("State.Name", i.State)
 	w.returned("StateReason.Code", i.StateReason.Code)
