@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -30,6 +31,9 @@ func (e *Evidence) grants(same []trial) []Fix {
 			Kind: GrantFix, Target: arn, Title: phrase.Say("Give %s a grant on the key", e.who()), effects: []effect{x},
 			TradeOff: phrase.Say("No policy changes, and none shows it; a grant cannot be held to requests that come through EC2, and does not go over to a user or role that is made anew."),
 		}
+		if accountOf(arn) != e.Site.Account {
+			f.Note = phrase.Say("Whoever makes it needs kms:CreateGrant on the key, from the key's policy and from their own account.")
+		}
 		e.do(&f, x.call())
 		fixes = append(fixes, f)
 	}
@@ -37,6 +41,28 @@ func (e *Evidence) grants(same []trial) []Fix {
 		e.then(&fixes[n-1])
 	}
 	return fixes
+}
+
+// serviceLinkedWays are the ways to let a service-linked role in. Its own policies
+// cannot be changed, so a key policy is enough only in the account's own keys. For
+// another account's there is the grant; who makes it must be let do so by the key's
+// policy first.
+func (e *Evidence) serviceLinkedWays(same []trial) [][]Fix {
+	grants := e.grants(same)
+	if !e.foreign(same) {
+		return [][]Fix{e.nameInKeyPolicy(same), grants}
+	}
+	var both []Fix
+	for _, arn := range keysOf(same) {
+		f := e.addToKeyPolicy(arn, phrase.Say("Let account %s make the grant, in the key's policy", e.Site.Account), statement{
+			Effect: "Allow", Principal: map[string]string{"AWS": fmt.Sprintf("arn:%s:iam::%s:root", e.Site.Partition, e.Site.Account)},
+			Action: []string{"kms:CreateGrant"}, Resource: "*",
+			Condition: operators{"StringEquals": {"kms:GranteePrincipal": e.target()}},
+		})
+		f.TradeOff = phrase.Say("It takes the key's account first, where nobody may make the grant yet: then its policy names who gets it, and the grant is this account's.")
+		both = append(both, f)
+	}
+	return [][]Fix{grants, append(both, e.grants(same)...)}
 }
 
 // grantOperations are the operations that a grant on a key has to have.
@@ -67,6 +93,8 @@ func (g *grantEffect) in(e *Evidence) { g.give(e, g.operations) }
 func (g *grantEffect) give(e *Evidence, operations []string) {
 	if k := e.key(g.key); k != nil {
 		k.Grants = append(slices.Clone(k.Grants), access.Grant{ID: grantName, Grantee: g.grantee, Operations: operations, Account: e.Site.Account})
+		// It is enough without a policy, as a policy is whatever an unread one allows.
+		e.forget(access.ResourceLayer, g.key)
 	}
 }
 

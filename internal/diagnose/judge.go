@@ -114,6 +114,7 @@ func (r *Report) judgeStart(e *Evidence) {
 			break
 		}
 		work.compare(&f.cause, t)
+		work.warn(&f)
 		work.tellChange(&f.cause)
 		work.quote(&f.cause)
 		r.conclude(f)

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/phrase"
@@ -26,6 +27,7 @@ func (e *Evidence) keyPolicyMissing(same []trial) finding {
 		e.stale(&c, t)
 	}
 	ways := e.keyPolicyWays(same)
+	ways[0] = e.bothSides(ways[0], same)
 	return finding{cause: c, fixes: ways[0], instead: ways[1:]}
 }
 
@@ -46,7 +48,24 @@ func (e *Evidence) keyPolicyUnread(same []trial) finding {
 	c := e.causeOf(KeyPolicyMissing, same)
 	c.Sentence = phrase.Say("The key policy of %s does not allow %s to %s.", c.Keys[0], c.Action, e.who())
 	c.Note = phrase.Say("The key policy could not be read; add the statement to it, do not replace it.")
-	return finding{cause: c, fixes: e.nameInKeyPolicy(same)}
+	return finding{cause: c, fixes: e.bothSides(e.nameInKeyPolicy(same), same)}
+}
+
+// bothSides adds to what another account does for its key what is to be done in
+// the caller's own: a key of another account takes both (KMS guide, "Allowing users
+// in other accounts to use a KMS key").
+func (e *Evidence) bothSides(fixes []Fix, same []trial) []Fix {
+	if !e.foreign(same) || slices.ContainsFunc(same[0].decision.Layers, func(l access.LayerVerdict) bool {
+		return l.Layer == access.IdentityLayer && l.Verdict != access.Silent
+	}) {
+		return fixes
+	}
+	return append(fixes, e.allowIdentity(same))
+}
+
+// foreign tells whether what failed is about keys of another account.
+func (e *Evidence) foreign(same []trial) bool {
+	return accountOf(same[0].request.Resource) != e.Site.Account
 }
 
 // delegate adds the article's root statement to each key's policy of this account.

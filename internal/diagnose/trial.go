@@ -160,6 +160,10 @@ func (e *Evidence) policies(r *access.Request, byCaller bool) access.Policies {
 	if k := e.key(r.Resource); k != nil {
 		p.Grants = append(p.Grants, k.Grants...)
 		p.AWSManaged = k.Manager == string(kmstypes.KeyManagerTypeAws)
+		// Of a key whose policy could not be read the kind is known: grants count.
+		if !k.Missing {
+			p.Resource = &access.ResourcePolicy{Kind: access.KMSKey}
+		}
 		if k.Policy != nil {
 			p.Resource = &access.ResourcePolicy{Kind: access.KMSKey, Document: *k.Policy}
 		}

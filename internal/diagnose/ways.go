@@ -39,7 +39,9 @@ func (e *Evidence) identityWays(same []trial, near *Statement) [][]Fix {
 		ways = append(ways, group)
 	}
 	ways = append(ways, []Fix{e.allowManaged(same)})
-	ways = append(ways, e.inKeyPolicyInstead(same)...)
+	if key := e.inKeyPolicyInstead(same); key != nil {
+		ways = append(append(ways, key...), e.grants(same))
+	}
 	if !minimal && edit != nil {
 		ways = append(ways, edit)
 	}

@@ -44,5 +44,10 @@ var spanishFix = map[string]string{
 	"All that the policy denies besides is not denied any more: ask who attached it, and why.":                                                                    "Deja de denegarse todo lo demás que la política deniega: pregunte quién la adjuntó y por qué.",
 	"All else stays denied, but the copy does not follow AWS's changes of the policy.":                                                                            "Todo lo demás sigue denegado, pero la copia no sigue los cambios que AWS haga en la política.",
 
-	"there is no way number %d to repair it": "no hay ninguna manera número %d de corregirlo",
+	"there is no way number %d to repair it":                                                                                                     "no hay ninguna manera número %d de corregirlo",
+	"Its tags say that it is kept with %s: make the change there, or the next run takes it back.":                                                "Según sus etiquetas se mantiene con %s: haga el cambio allí, o la próxima ejecución lo deshará.",
+	"Let account %s make the grant, in the key's policy":                                                                                         "Permita en la política de la clave que la cuenta %s haga la concesión",
+	"It takes the key's account first, where nobody may make the grant yet: then its policy names who gets it, and the grant is this account's.": "Primero actúa la cuenta de la clave, si nadie puede hacer la concesión todavía: su política nombra a quien la recibe, y la concesión la hace esta cuenta.",
+	"Whoever makes it needs kms:CreateGrant on the key, from the key's policy and from their own account.":                                       "Quien la haga necesita kms:CreateGrant sobre la clave, por la política de la clave y por su propia cuenta.",
+	"A service-linked role's policies cannot be changed, and the key is another account's: a grant lets the role in (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").": "Las políticas de un rol vinculado a un servicio no se pueden cambiar, y la clave es de otra cuenta: una concesión deja entrar al rol (guía de Auto Scaling, «Required AWS KMS key policy for use with encrypted volumes»).",
 }
