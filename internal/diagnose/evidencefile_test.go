@@ -249,16 +249,24 @@ func walkFile(typ reflect.Type, prefix string, fields map[string]bool) {
 var fileApart = []reflect.Type{reflect.TypeFor[fileEvent](), reflect.TypeFor[fileDocument](), reflect.TypeFor[time.Time](), reflect.TypeFor[phrase.Text]()}
 
 // FuzzReadEvidence: a file of evidence may come from anybody. What is read is
-// judged and said, whatever it is, and it travels on as it is.
+// judged and said, whatever it is, and it travels on as it is. The input is what
+// is put into a file, where, and in the place of how much: whole files would be
+// too long to be varied well.
 func FuzzReadEvidence(f *testing.F) {
-	for _, row := range causeRows {
+	var files [][]byte
+	for i, row := range causeRows {
 		var b bytes.Buffer
 		if err := row.evidence().Write(&b, time.Time{}); err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b.Bytes())
+		files = append(files, b.Bytes())
+		f.Add(uint8(i), uint16(0), uint8(0), "")
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Add(uint8(0), uint16(300), uint8(9), `"\u001b[2J"`)
+	f.Fuzz(func(t *testing.T, row uint8, at uint16, instead uint8, put string) {
+		text := files[int(row)%len(files)]
+		from := int(at) % len(text)
+		text = slices.Concat(text[:from], []byte(put), text[min(len(text), from+int(instead)):])
 		e, collected, err := ReadEvidence(bytes.NewReader(text))
 		if err != nil {
 			return

@@ -22,6 +22,8 @@ type LogFiles struct {
 	broken map[string]error
 	worst  int             // files that could not be read, of the search that met most of them
 	cut    map[string]bool // questions that had more answers than are kept
+	asked  bool
+	seen   bool // there were files that a question could be asked of
 }
 
 // NewLogFiles makes a trail of files.
@@ -95,6 +97,7 @@ func latest(all []trailfile.Event) []trailfile.Event {
 func (l *LogFiles) note(t trailfile.Tally, q Question, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.asked, l.seen = true, l.seen || t.Files+t.Passed > 0
 	if more {
 		l.cut[q.String()] = true
 	}
@@ -110,6 +113,9 @@ func (l *LogFiles) missing() []Unread {
 	defer l.mu.Unlock()
 	const most = 3
 	var all []Unread
+	if l.asked && !l.seen && l.worst == 0 {
+		all = append(all, Unread{What: "log files", Call: l.Call(), Why: "there are none: no file ends in .json or .json.gz, or all are of other accounts and Regions"})
+	}
 	names := slices.Sorted(maps.Keys(l.broken))
 	for _, name := range names[:min(len(names), most)] {
 		all = append(all, Unread{What: "log file " + name, Call: l.Call(), Why: l.broken[name].Error()})

@@ -125,6 +125,22 @@ func TestLogFilesBound(t *testing.T) {
 	}
 }
 
+// TestNoLogFiles: a folder that has none is not taken for a trail in which nothing
+// happened.
+func TestNoLogFiles(t *testing.T) {
+	t.Parallel()
+	l := logFilesOf(t, map[string]string{"readme.txt": "hello"})
+	if missing := l.missing(); len(missing) > 0 {
+		t.Errorf("before anything is asked, missing: %+v", missing)
+	}
+	if found := idsOf(t, l, eventsNamed("Decrypt")); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+	if missing := l.missing(); len(missing) != 1 || missing[0].What != "log files" || !strings.Contains(missing[0].Why, "no file ends in .json") {
+		t.Errorf("missing: %+v", missing)
+	}
+}
+
 // stub is a trail that answers one thing.
 type stub struct {
 	events []Event
