@@ -187,6 +187,10 @@ func TestDiagnoseLongGone(t *testing.T) {
 	if _, err := a.ask(a.root, id, ""); err == nil {
 		t.Error("without the files it is still known")
 	}
+	_, err := diagnose.Run(t.Context(), diagnose.Offline(a.logFiles()), diagnose.Options{Instance: "i-0123456789abcdef0"})
+	if err == nil || !strings.Contains(err.Error(), "and no event in the log files tells of") {
+		t.Errorf("of an instance that there never was: %v", err)
+	}
 	r := a.askWith(a.root, diagnose.WithLogFiles(diagnose.NewHistory(a.root.trail), a.logFiles()), id, "")
 	a.wantCause(r, diagnose.IdentityMissing, "kms:GenerateDataKeyWithoutPlaintext")
 }

@@ -22,17 +22,11 @@ func (g *gatherer) instance() error {
 	out, err := g.clients.EC2.DescribeInstances(g.ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil && !isCode(err, "InvalidInstanceID.NotFound") {
 		// Who has log files has them because nobody answers, it may be.
-		if files, ok := g.clients.trail().(incomplete); ok && g.ctx.Err() == nil {
-			if g.toldInstance(id) {
-				g.unread(err, "instance "+id, "ec2:DescribeInstances", "", "")
-				return nil
-			}
-			err = fmt.Errorf("%w; and no event in the log files tells of its launch or a start of it", err)
-			for _, u := range files.missing() {
-				err = fmt.Errorf("%w (%s could not be read: %s)", err, u.What, u.Why)
-			}
+		if _, files := g.clients.trail().(incomplete); files && g.ctx.Err() == nil && g.toldInstance(id) {
+			g.unread(err, "instance "+id, "ec2:DescribeInstances", "", "")
+			return nil
 		}
-		return fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err)
+		return g.notInFiles(fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err))
 	}
 	if out == nil {
 		out = &ec2.DescribeInstancesOutput{}
@@ -49,9 +43,23 @@ func (g *gatherer) instance() error {
 		return nil
 	}
 	for _, u := range *g.notes {
-		return fmt.Errorf("EC2 does not know the instance %s, and the trail, which may tell of it, could not be read (%s): %s", id, u.Call, u.Why)
+		return g.notInFiles(fmt.Errorf("EC2 does not know the instance %s, and the trail, which may tell of it, could not be read (%s): %s", id, u.Call, u.Why))
 	}
-	return fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id)
+	return g.notInFiles(fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id))
+}
+
+// notInFiles adds to an error that log files do not tell of the instance either,
+// and which of them could not be read.
+func (g *gatherer) notInFiles(err error) error {
+	files, ok := g.clients.trail().(incomplete)
+	if !ok || g.ctx.Err() != nil {
+		return err
+	}
+	err = fmt.Errorf("%w; and no event in the log files tells of its launch or a start of it", err)
+	for _, u := range files.missing() {
+		err = fmt.Errorf("%w (%s could not be read: %s)", err, u.What, u.Why)
+	}
+	return err
 }
 
 // goneInstance makes out an instance that EC2 has forgotten, by the events of its
