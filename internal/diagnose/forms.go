@@ -41,6 +41,7 @@ var unreadForms = []phrase.Text{
 	phrase.Say("control policy %s", ""),
 	phrase.Say("the encoded message of the refused %s", ""),
 	phrase.Say("log file %s", ""),
+	phrase.Say("log files"),
 	phrase.Say("%s more of the log files", ""),
 	phrase.Say("events with %s %s", "", ""),
 	phrase.Say("trust policy of %s", ""),
@@ -80,6 +81,7 @@ func whyWords(why string) phrase.Text {
 		phrase.Say("the credentials are of account %s, which is not the principal's", ""),
 		phrase.Say("no event tells with what policy the session was made"),
 		phrase.Say("they are broken as well"),
+		phrase.Say("there are none: no file ends in .json or .json.gz, or all are of other accounts and Regions"),
 		phrase.Say("there are more than %s", ""),
 	)
 }

@@ -7,6 +7,10 @@ var spanishEvidence = map[string]string{
 	"with --offline nobody is asked, and there are no files to read":              "con --offline no se consulta a nadie, y no hay archivos que leer",
 	"give --trail DIR, a folder of CloudTrail log files":                          "indique --trail DIR, una carpeta de archivos de registro de CloudTrail",
 
+	// Of log files.
+	"log files": "archivos de registro",
+	"there are none: no file ends in .json or .json.gz, or all are of other accounts and Regions": "no hay ninguno: ningún archivo termina en .json o .json.gz, o todos son de otras cuentas y regiones",
+
 	// keyturn collect, and diagnose --from.
 	"%s is there already":                                                   "%s ya existe",
 	"name another file with -o":                                             "indique otro archivo con -o",
