@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -42,11 +43,20 @@ import (
 //	call W SERVICE OPERATION IN   call the API; IN is JSON, or a file
 //	get V PATH                    $V is a member of the last answer: a.0.b
 //	instance I [KEY…]             root makes a stopped instance, with a volume for each key
+//	image A I                     root makes an image $A of instance I
+//	launchfrom W I STATE A [KEY]  W launches one from image A, its root volume under that key
 //	start W I STATE               W starts it, and it ends in that state
 //	refused W I                   EC2 itself refuses that W starts it
 //	launch W I STATE [KEY…]       W launches one
 //	stop W I                      W stops it
-//	group G I KEY                 an Auto Scaling group launches an instance that fails
+//	fails W CODE S OPERATION IN   the call of service S is refused at once, with that code
+//	enter W U ARN                 U assumes a role, of whatever account, and is W
+//	group G I KEY [ROLE]          an Auto Scaling group launches an instance that fails
+//	fleet F I KEY                 a fleet that keeps an instance launches one that fails
+//	spotfleet F I KEY             a Spot Fleet does, On-Demand
+//	fulfilled F                   it has launched what it is to have
+//	endpoint E SERVICE FILE       make a VPC endpoint with that policy
+//	through W U E                 W is user U, whose calls go through the endpoint
 //	spot W I STATE KEY            W asks for a Spot Instance
 //	leads G I                     the doctor finds I by group:G, or by a volume
 //	volume W NAME STATE KEY [SNAP]  W makes one, which is available or gone in the end
@@ -71,6 +81,9 @@ import (
 //	title TEXT                    of the first fix to take
 //	byhand                        the fix is a person's to make, and is not applied
 //	mend [W]                      apply the fixes, which must be proved, wide or open, as "keyturn fix" does
+//	give U                        put the first fix's policy on user or role U, as its title says
+//	insert W KEY                  W adds the first fix's statements to the key's policy
+//	command TEXT                  a command of the first fix
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/scenarios/*.txtar")
@@ -249,6 +262,21 @@ func init() {
 			s.vars[w[0]] = s.stopped(s.volumes(w[1:])...)
 			return nil
 		},
+		"image":      makeImage,
+		"launchfrom": launchFrom,
+		"fails":      failingCall,
+		"fleet":      makeFleet,
+		"spotfleet":  makeSpotFleet,
+		"fulfilled":  fulfilledFleet,
+		"endpoint": func(s *scenario, w []string, _ string) error {
+			s.vars[w[0]] = *s.stage.endpoint(w[1], s.file(w[2])).DnsEntries[0].DnsName
+			return nil
+		},
+		"through": func(s *scenario, w []string, _ string) error {
+			c, err := s.person(w[1]).config.Credentials.Retrieve(s.Context())
+			s.people[w[0]] = s.stage.through(s.vars[w[2]], c)
+			return err
+		},
 		"start": func(s *scenario, w []string, _ string) error {
 			s.start(s.person(w[0]), s.vars[w[1]])
 			s.await(s.vars[w[1]], ec2types.InstanceStateName(w[2]))
@@ -263,6 +291,9 @@ func init() {
 			s.vars[w[1]] = s.run(s.person(w[0]), s.volumes(w[3:])...)
 			s.await(s.vars[w[1]], ec2types.InstanceStateName(w[2]))
 			return nil
+		},
+		"enter": func(s *scenario, w []string, _ string) error {
+			return s.assume(s.person(w[1]), s.expand(w[2]), w[0], nil)
 		},
 		"stop": func(s *scenario, w []string, _ string) error {
 			if _, err := s.person(w[0]).ec2.StopInstances(s.Context(), &ec2.StopInstancesInput{InstanceIds: []string{s.vars[w[1]]}}); err != nil {
@@ -389,6 +420,19 @@ func init() {
 			}
 			return nil
 		},
+		"give": func(s *scenario, w []string, _ string) error {
+			f := s.report.Fixes[0]
+			if strings.Contains(f.Target, ":role/") {
+				_, err := s.root.iam.PutRolePolicy(s.Context(), &iam.PutRolePolicyInput{RoleName: &w[0], PolicyName: aws.String("fix"), PolicyDocument: &f.Document})
+				return err
+			}
+			s.allow(w[0], "fix", f.Document)
+			return nil
+		},
+		"insert": func(s *scenario, w []string, _ string) error { return s.insert(s.person(w[0]), s.vars[w[1]]) },
+		"command": func(s *scenario, _ []string, rest string) error {
+			return wanted("command", strings.Join(s.report.Fixes[0].Commands, "\n"), s.expand(rest))
+		},
 		"mend": func(s *scenario, w []string, _ string) error {
 			with := diagnose.Configs{Account: s.root.config, Organization: s.management().config}
 			if err := s.proved(); err != nil && !s.unproved {
@@ -436,10 +480,53 @@ func (s *scenario) volumes(words []string) []volume {
 	return all
 }
 
-// assume opens a session of a role for somebody.
+// insert adds the statements of the report's first fix to a key's policy, as the
+// fix says to people.
+func (s *scenario) insert(by clients, key string) error {
+	ctx := s.Context()
+	out, err := by.kms.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &key, PolicyName: aws.String("default")})
+	if err != nil {
+		return err
+	}
+	var whole struct {
+		Version   string
+		Statement []json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(*out.Policy), &whole); err != nil {
+		return err
+	}
+	for _, f := range s.report.Fixes {
+		if f.Alternative || f.Kind != diagnose.KeyPolicyFix {
+			continue
+		}
+		var more []json.RawMessage
+		if strings.HasPrefix(f.Document, "{") {
+			more = []json.RawMessage{json.RawMessage(f.Document)}
+		} else if err := json.Unmarshal([]byte(f.Document), &more); err != nil {
+			return err
+		}
+		whole.Statement = append(whole.Statement, more...)
+	}
+	text, err := json.Marshal(whole)
+	if err != nil {
+		return err
+	}
+	_, err = by.kms.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &key, PolicyName: aws.String("default"), Policy: aws.String(string(text))})
+	return err
+}
+
+// assume opens a session of a role, of the first account or named by its ARN, for
+// somebody.
 func (s *scenario) assume(by clients, role, name string, policy *string) error {
 	arn := "arn:aws:iam::123456789012:role/" + role
-	out, err := by.sts.AssumeRole(s.Context(), &sts.AssumeRoleInput{RoleArn: &arn, RoleSessionName: aws.String("session"), Policy: policy})
+	if strings.HasPrefix(role, "arn:") {
+		arn = role
+	}
+	in := &sts.AssumeRoleInput{RoleArn: &arn, RoleSessionName: aws.String("session"), Policy: policy}
+	if arn != role { // a role that was made for the scenario: while the doctor asks, hours pass
+		in.DurationSeconds = aws.Int32(longest)
+	}
+	out, err := by.sts.AssumeRole(s.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -471,10 +558,13 @@ func makeOrganization(s *scenario, w []string, _ string) error {
 	return nil
 }
 
+// longest is how long a session of a role may be, in seconds.
+const longest = 12 * 60 * 60
+
 func makeRole(s *scenario, w []string, _ string) error {
 	ctx := s.Context()
 	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":["sts:AssumeRole","sts:TagSession"]}}`
-	made, err := s.root.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &w[0], AssumeRolePolicyDocument: &trust})
+	made, err := s.root.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &w[0], AssumeRolePolicyDocument: &trust, MaxSessionDuration: aws.Int32(longest)})
 	if err != nil {
 		return err
 	}
@@ -538,7 +628,11 @@ func call(s *scenario, w []string, rest string) error {
 // instance that failed first.
 func makeGroup(s *scenario, w []string, _ string) error {
 	s.configuration(w[0], s.vars[w[2]])
-	s.group(s.root, w[0], w[0], 1, 2)
+	s.group(s.root, w[0], w[0], 1, 2, func(in *autoscaling.CreateAutoScalingGroupInput) {
+		if len(w) > 3 {
+			in.ServiceLinkedRoleARN = aws.String("arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/" + w[3])
+		}
+	})
 	failed := s.awaitDenied(w[0])
 	_, after, ok := strings.Cut(*failed.Description, "Launching a new EC2 instance: ")
 	if !ok {

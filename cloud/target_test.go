@@ -105,11 +105,13 @@ func attachVolume(s *scenario, w []string, _ string) error {
 
 // nameEvent keeps the id of the newest event of a name.
 func nameEvent(s *scenario, w []string, _ string) error {
-	events := s.events(w[1])
-	if len(events) == 0 {
-		return errors.New("the trail has none")
-	}
-	s.vars[w[0]] = *events[0].EventId
+	s.until("an event of "+w[1], func() bool {
+		events := s.events(w[1])
+		if len(events) > 0 {
+			s.vars[w[0]] = *events[0].EventId
+		}
+		return len(events) > 0
+	})
 	return nil
 }
 

@@ -15,6 +15,14 @@ const (
 	ResourceMismatch CauseKind = "resource-mismatch"
 	// ActionMisspelt: an Allow statement is for an action that there is not.
 	ActionMisspelt CauseKind = "action-misspelt"
+	// ActionMissing: an Allow statement has other actions of the key's use.
+	ActionMissing CauseKind = "action-missing"
+	// PrincipalMismatch: the key policy allows it to a service, or to another
+	// service-linked role than the one that asks.
+	PrincipalMismatch CauseKind = "principal-mismatch"
+	// GrantMissing: a service-linked role is to use another account's key, for which
+	// somebody has to make a grant.
+	GrantMissing CauseKind = "grant-missing"
 	// StalePrincipal: the key policy allows somebody who was deleted.
 	StalePrincipal CauseKind = "stale-principal"
 	// KeyPolicyMissing: the key policy neither delegates to IAM nor names the caller.
@@ -38,6 +46,10 @@ const (
 	KeyPendingImport   CauseKind = "key-pending-import"
 	KeyUnavailable     CauseKind = "key-unavailable"
 	KeyDeleted         CauseKind = "key-deleted"
+	// KeyNotFound: a launch names a key that the Region does not have.
+	KeyNotFound CauseKind = "key-not-found"
+	// KeyUnsuitable: the key is not a symmetric one for encryption.
+	KeyUnsuitable CauseKind = "key-unsuitable"
 	// GrantLimit: the key has as many grants as a key may have.
 	GrantLimit CauseKind = "grant-limit"
 
@@ -50,7 +62,38 @@ const (
 	NoCapacity   CauseKind = "no-capacity"
 	VolumeLimit  CauseKind = "volume-limit"
 	SnapshotGone CauseKind = "snapshot-not-found"
+	// InternalError: EC2 failed, and there is no key in it.
+	InternalError CauseKind = "internal-error"
+
+	// CallRefused: a call was refused at once, for a reason that the sentence quotes.
+	CallRefused CauseKind = "call-refused"
+	// InstanceLimit: the quota of instances or of vCPUs is reached.
+	InstanceLimit CauseKind = "instance-limit"
+	// NoAddresses: the subnet has no free address.
+	NoAddresses CauseKind = "no-free-addresses"
+	// RootVolumeMissing: the root volume was detached.
+	RootVolumeMissing CauseKind = "root-volume-missing"
+	// RoleNotCreated: a service-linked role is not there, and may not be created.
+	RoleNotCreated CauseKind = "service-linked-role-missing"
+	// InvalidPrincipal: a key policy was refused that names somebody who does not exist.
+	InvalidPrincipal CauseKind = "invalid-principal"
+	// UnshareableKey: what is encrypted under an AWS managed key cannot be shared.
+	UnshareableKey CauseKind = "unshareable-key"
+	// AccountNotReady: the account may not use the Region or the service yet.
+	AccountNotReady CauseKind = "account-not-ready"
 )
+
+// CauseKinds are all that the doctor knows.
+func CauseKinds() []CauseKind {
+	return []CauseKind{
+		IdentityMissing, IdentityDenied, ConditionMismatch, ResourceMismatch, ActionMisspelt, ActionMissing, PrincipalMismatch,
+		GrantMissing, StalePrincipal, KeyPolicyMissing, KeyPolicyDenied, Boundary, SessionPolicy, ServiceControlPolicy,
+		ResourceControlPolicy, ControlPolicy, KeyDisabled, KeyPendingDeletion, KeyPendingImport, KeyUnavailable, KeyDeleted,
+		KeyNotFound, KeyUnsuitable, GrantLimit, StoppedByUser, StoppedBySystem, StoppedByAWS, NoCapacity, VolumeLimit,
+		SnapshotGone, InternalError, CallRefused, InstanceLimit, NoAddresses, RootVolumeMissing, RoleNotCreated,
+		InvalidPrincipal, UnshareableKey, AccountNotReady,
+	}
+}
 
 // finding is a cause with its repair.
 type finding struct {

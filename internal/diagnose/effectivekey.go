@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 // from says that the volume is made of another snapshot than was thought, if one
@@ -22,7 +21,7 @@ func (v *Volume) from(snapshot string) {
 // is made under the default key. Where it cannot be told a volume has no key.
 func (g *gatherer) effectiveKeys() {
 	e := g.evidence
-	g.snapshots()
+	shown := g.snapshots()
 	for i := range e.Volumes {
 		v := &e.Volumes[i]
 		v.Encrypted = v.Encrypted || v.Key != "" || aws.ToBool(v.SnapshotEncrypted)
@@ -35,11 +34,11 @@ func (g *gatherer) effectiveKeys() {
 	var wanting []*Volume
 	for i := range e.Volumes {
 		v := &e.Volumes[i]
-		unknown := v.Snapshot != "" && (v.SnapshotEncrypted == nil || *v.SnapshotEncrypted && v.SnapshotKey == "")
+		unknown := !shown && v.Snapshot != "" && (v.SnapshotEncrypted == nil || *v.SnapshotEncrypted && v.SnapshotKey == "")
 		switch {
 		case !v.Encrypted || v.Key != "" || unknown:
 		case v.SnapshotKey != "" && accountOf(v.SnapshotKey) == e.Site.Account:
-			v.Key = v.SnapshotKey
+			v.Key, v.KeyFrom = v.SnapshotKey, FromSnapshot
 		default:
 			wanting = append(wanting, v)
 		}
@@ -53,36 +52,6 @@ func (g *gatherer) effectiveKeys() {
 		return
 	}
 	for _, v := range wanting {
-		v.Key = aws.ToString(out.KmsKeyId)
-	}
-}
-
-// snapshots reads those snapshots that may be encrypted: whose key they are under
-// is asked for with the volume's own.
-func (g *gatherer) snapshots() {
-	e := g.evidence
-	var ids []string
-	for i := range e.Volumes {
-		v := &e.Volumes[i]
-		if v.Snapshot != "" && (v.SnapshotEncrypted == nil || *v.SnapshotEncrypted) && !slices.Contains(ids, v.Snapshot) {
-			ids = append(ids, v.Snapshot)
-		}
-	}
-	if len(ids) == 0 {
-		return
-	}
-	out, err := g.clients.EC2.DescribeSnapshots(g.ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: ids})
-	if err != nil {
-		g.unread(err, "the snapshots that the volumes are made of", "ec2:DescribeSnapshots", "", "")
-		return
-	}
-	for i := range e.Volumes {
-		v := &e.Volumes[i]
-		at := slices.IndexFunc(out.Snapshots, func(s ec2types.Snapshot) bool { return aws.ToString(s.SnapshotId) == v.Snapshot })
-		if at < 0 {
-			continue
-		}
-		v.SnapshotEncrypted = aws.Bool(aws.ToBool(out.Snapshots[at].Encrypted))
-		v.SnapshotKey = aws.ToString(out.Snapshots[at].KmsKeyId)
+		v.Key, v.KeyFrom = aws.ToString(out.KmsKeyId), FromDefault
 	}
 }

@@ -25,6 +25,13 @@ type Evidence struct {
 	// Start, Denied and Stop are nil where the trail has no such event. Denied is a
 	// request to KMS, or the one that EC2 itself refused.
 	Start, Denied, Stop *Event
+	// Refused is a call that a service refused at once: that of the event that was
+	// asked about, or a StartInstances, if it is the last thing that was asked of the
+	// instance; else nil.
+	Refused *Event
+	// Attempt is a CreateGrant that somebody tried for the service-linked role that
+	// launched, and KMS refused; nil if there is none.
+	Attempt *Event
 	// Caller is who started the instance, nil if nobody could tell.
 	Caller *Caller
 	// Organization is nil if there is none, or none could be read: NoOrganization
@@ -60,6 +67,8 @@ type Key struct {
 	Description string   `json:"description,omitempty"`
 	Aliases     []string `json:"aliases,omitempty"`
 	Origin      string   `json:"origin,omitempty"`
+	// Spec is the KeySpec: EBS takes SYMMETRIC_DEFAULT alone.
+	Spec string `json:"spec,omitempty"`
 	// Deletion is when a key that is pending deletion goes.
 	Deletion *time.Time `json:"deletion,omitempty"`
 	// Missing: KMS knows no such key.

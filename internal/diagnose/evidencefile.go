@@ -42,6 +42,8 @@ type evidenceFile struct {
 	Earlier      *fileEvent        `json:"earlier"`
 	Changed      *fileEvent        `json:"changed"`
 	Denied       *fileEvent        `json:"denied"`
+	Refused      *fileEvent        `json:"refused"`
+	Attempt      *fileEvent        `json:"attempt"`
 	Stop         *fileEvent        `json:"stop"`
 	Caller       *fileCaller       `json:"caller"`
 	Organization *fileOrganization `json:"organization"`
@@ -188,7 +190,7 @@ func (e *Evidence) Write(w io.Writer, collected time.Time) error {
 		Target: e.Target, Operation: e.Operation, Template: e.Template, Late: e.Late,
 		Site:     fileSite{e.Site.Partition, e.Site.Account, e.Site.Region},
 		Instance: fileInstance{e.Instance, asked.tags(e.Instance.Tags, "aws:ResourceTag/", "ec2:ResourceTag/")}, Volumes: filled(e.Volumes), Keys: []fileKey{},
-		Start: asked.event(e.Start), Earlier: asked.event(e.Earlier), Changed: asked.event(e.Changed), Denied: asked.event(e.Denied), Stop: asked.event(e.Stop),
+		Start: asked.event(e.Start), Earlier: asked.event(e.Earlier), Changed: asked.event(e.Changed), Denied: asked.event(e.Denied), Refused: asked.event(e.Refused), Attempt: asked.event(e.Attempt), Stop: asked.event(e.Stop),
 		NoOrganization: e.NoOrganization, Unread: []fileUnread{},
 	}
 	for i := range e.Keys {

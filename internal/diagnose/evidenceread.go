@@ -112,7 +112,7 @@ func (f *evidenceFile) evidence() (*Evidence, error) {
 	e := &Evidence{
 		Site:     launch.Site{Partition: f.Site.Partition, Account: f.Site.Account, Region: f.Site.Region},
 		Instance: f.Instance.Instance, Volumes: f.Volumes,
-		Start: f.Start.event(), Earlier: f.Earlier.event(), Changed: f.Changed.event(), Denied: f.Denied.event(), Stop: f.Stop.event(),
+		Start: f.Start.event(), Earlier: f.Earlier.event(), Changed: f.Changed.event(), Denied: f.Denied.event(), Refused: f.Refused.event(), Attempt: f.Attempt.event(), Stop: f.Stop.event(),
 		NoOrganization: f.NoOrganization, Forecast: f.Forecast, DryRun: f.DryRun,
 		Target: f.Target, Operation: f.Operation, Template: f.Template, Late: f.Late,
 	}

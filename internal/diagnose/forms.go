@@ -18,7 +18,7 @@ var unreadForms = []phrase.Text{
 	phrase.Say("volumes of %s", ""),
 	phrase.Say("image %s", ""),
 	phrase.Say("launch template %s", ""),
-	phrase.Say("the snapshots that the volumes are made of"),
+	phrase.Say("snapshot %s", ""),
 	phrase.Say("the default key of EBS encryption"),
 	phrase.Say("whether EBS encrypts by default"),
 	phrase.Say("state of key %s", ""),
@@ -113,7 +113,8 @@ func holderWords(kind, name string) phrase.Text {
 // commandWords is a command, or a remark between commands.
 func commandWords(command string) phrase.Text {
 	return phrase.ReadAny(command, phrase.Say("# then launch the instance again"), phrase.Say("# then start the instance again"),
-		phrase.Say("# then make the volume again"), phrase.Say("# then attach the volume again"))
+		phrase.Say("# then make the volume again"), phrase.Say("# then attach the volume again"),
+		phrase.Say("# then make the call again"))
 }
 
 // callerWords is somebody whom a key policy may mean, as requestset tells them

@@ -90,6 +90,7 @@ func gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		return nil, err
 	}
 	switch state := g.evidence.Instance.State; {
+	case g.evidence.Refused != nil: // at once: there is nothing else to it
 	case g.evidence.Operation == "" && (state == "running" || state == "pending" || state == "stopping"):
 		g.volumes()
 		g.keys()
@@ -132,6 +133,7 @@ func (g *gatherer) causes() {
 			}
 		},
 	)
+	g.attempt()
 }
 
 // gatherer fills in the evidence. Several may work on one at the same time, each

@@ -14,10 +14,13 @@ import (
 // policies, and the organization's.
 func (g *gatherer) caller() {
 	e := g.evidence
-	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
+	if f, plain := e.plainReason(); plain && e.Refused == nil && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
 		return
 	}
 	switch {
+	case e.Refused != nil:
+		e.Caller = callerOf(e.Refused, e.Site.Partition)
+		e.Caller.Source, e.Caller.Told = e.Refused.Source, phrase.Say("the refused %s event", e.Refused.Name)
 	case e.Denied != nil && !strings.Contains(e.Denied.Principal, ":assumed-role/aws:ec2-infrastructure/"):
 		e.Caller = callerOf(e.Denied, e.Site.Partition)
 		e.Caller.Source, e.Caller.Told = e.Denied.Source, phrase.Say("the denied %s event", e.Denied.Name)

@@ -148,6 +148,9 @@ func (g *gatherer) readInstance(account string, i *ec2types.Instance) {
 	if i.Placement != nil {
 		e.Instance.Zone = aws.ToString(i.Placement.AvailabilityZone)
 	}
+	if i.IamInstanceProfile != nil {
+		e.Instance.Profile = aws.ToString(i.IamInstanceProfile.Arn)
+	}
 	for _, m := range i.BlockDeviceMappings {
 		if m.Ebs == nil {
 			continue
@@ -211,7 +214,8 @@ func (g *gatherer) described(ids ...string) (*ec2.DescribeVolumesOutput, error) 
 }
 
 // askedVolumes works out the volumes that a launch asked for: the event's block
-// device mapping over the image's, and the region's defaults of encryption.
+// device mapping over the launch template's over the image's, and the defaults of
+// encryption.
 func (g *gatherer) askedVolumes() {
 	g.imageVolumes()
 	if launch := g.launch(); launch != nil {
@@ -256,7 +260,7 @@ func (g *gatherer) mappedVolume(item any) {
 		v.Encrypted = encrypted
 	}
 	if key, ok := ebs["kmsKeyId"].(string); ok {
-		v.Key = key
+		v.Key, v.KeyFrom = key, FromRequest
 	}
 	if snapshot, ok := ebs["snapshotId"].(string); ok {
 		v.from(snapshot)

@@ -49,7 +49,7 @@ func (g *gatherer) readKey(name string) Key {
 	case out.KeyMetadata != nil:
 		m := out.KeyMetadata
 		k.ARN = aws.ToString(m.Arn)
-		k.Manager, k.State, k.Origin = string(m.KeyManager), string(m.KeyState), string(m.Origin)
+		k.Manager, k.State, k.Origin, k.Spec = string(m.KeyManager), string(m.KeyState), string(m.Origin), string(m.KeySpec)
 		k.Description, k.Deletion = aws.ToString(m.Description), m.DeletionDate
 	}
 	k.Foreign = accountOf(k.ARN) != g.evidence.Site.Account

@@ -232,6 +232,11 @@ func (g *gatherer) findEvent(id string) error {
 // fromEvent goes on with what an event is about.
 func (g *gatherer) fromEvent(v *Event) error {
 	e := g.evidence
+	if v.refusedAtOnce() {
+		g.site(v.identity.AccountID, "")
+		e.Operation, e.Refused = Operation(v.Name), v
+		return nil
+	}
 	switch v.Name {
 	case string(StartInstances), "StopInstances", "TerminateInstances":
 		items, _ := at(v.request, "instancesSet", "items").([]any)

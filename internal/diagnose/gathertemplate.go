@@ -45,7 +45,7 @@ func (g *gatherer) templateVolumes(v *ec2types.LaunchTemplateVersion) {
 			w.Encrypted = *m.Ebs.Encrypted
 		}
 		if key := aws.ToString(m.Ebs.KmsKeyId); key != "" {
-			w.Key = key
+			w.Key, w.KeyFrom = key, FromTemplate
 		}
 		w.from(aws.ToString(m.Ebs.SnapshotId))
 	}

@@ -7,6 +7,7 @@ import (
 
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
+	"github.com/keyturn/keyturn/internal/launch"
 	"github.com/keyturn/keyturn/internal/phrase"
 )
 
@@ -16,6 +17,9 @@ const (
 	beforeStart = time.Minute
 	afterStart  = 15 * time.Minute
 )
+
+// reEncrypt is the name of the event of a request that two keys have to allow.
+const reEncrypt = string(launch.ReEncrypt)
 
 // lookup asks the trail for events by one attribute, newest first.
 func (g *gatherer) lookup(key cttypes.LookupAttributeKey, value string, from, to time.Time) ([]Event, bool) {
@@ -118,8 +122,13 @@ func (g *gatherer) startRefused() {
 		if !v.mentions(e.Instance.ID) || !g.byPrincipal(v) {
 			continue
 		}
-		if v.ErrorCode == unauthorized {
+		switch {
+		case v.ErrorCode == unauthorized:
 			e.Denied = v
+		case plainCode(v.ErrorCode) == "DryRunOperation", plainCode(v.ErrorCode) == "IncorrectInstanceState":
+			continue // nothing was tried, or too early, while it was stopping
+		case v.failed():
+			e.Refused = v
 		}
 		return // one that EC2 took is newer
 	}
@@ -137,14 +146,16 @@ func (g *gatherer) refusable() []string {
 	if f, plain := e.plainReason(); plain && !e.forecast(f.cause.Kind) || !encrypted && !e.launching() && !e.gone() {
 		return nil
 	}
-	again := slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.SnapshotKey != "" && v.SnapshotKey != v.Key })
+	again := slices.ContainsFunc(e.Volumes, func(v Volume) bool {
+		return v.Snapshot != "" && (v.SnapshotEncrypted == nil || *v.SnapshotEncrypted) && (v.SnapshotKey == "" || v.SnapshotKey != v.Key)
+	})
 	switch {
 	case e.Operation == CreateVolume && again:
-		return []string{"GenerateDataKeyWithoutPlaintext", "ReEncrypt"}
+		return []string{"GenerateDataKeyWithoutPlaintext", reEncrypt}
 	case e.Operation == CreateVolume:
 		return []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant"}
 	case e.launching() && again:
-		return []string{"GenerateDataKeyWithoutPlaintext", "ReEncrypt", "CreateGrant", "Decrypt"}
+		return []string{"GenerateDataKeyWithoutPlaintext", reEncrypt, "CreateGrant", "Decrypt"}
 	case e.launching():
 		return []string{"GenerateDataKeyWithoutPlaintext", "CreateGrant", "Decrypt"}
 	}
@@ -190,8 +201,8 @@ func (g *gatherer) refused(events []Event) *Event {
 
 func (g *gatherer) isOurs(v *Event) bool {
 	e := g.evidence
-	if v.Key != "" && len(e.Keys) > 0 && e.key(v.Key) == nil {
-		return false
+	if v.Key != "" && len(e.Keys) > 0 && e.key(v.Key) == nil && v.Name != reEncrypt {
+		return false // the snapshot's key of a ReEncrypt need not be known
 	}
 	if e.Start != nil && v.Time.Before(e.Start.Time) {
 		return false
@@ -215,6 +226,10 @@ func (g *gatherer) isOurs(v *Event) bool {
 // gone, and the call need not have named a key.
 func (g *gatherer) deniedVolume() {
 	e := g.evidence
+	if e.launching() && e.Denied.Name == reEncrypt {
+		g.deniedSource()
+		return
+	}
 	if !e.launching() && !e.gone() || e.Denied.Key == "" {
 		return
 	}

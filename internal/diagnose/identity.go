@@ -17,14 +17,17 @@ func (e *Evidence) identityMissing(same []trial) finding {
 	t := &same[0]
 	c := e.causeOf(IdentityMissing, same)
 	c.Sentence = phrase.Say("No identity-based policy of %s allows %s on the key of the %s.",
-		e.who(), t.request.Action, e.volumeWords(c.Volumes))
+		e.who(), t.request.Action, e.keyWords(t, c.Volumes))
 	if near := nearMiss(t, policy.ConditionElement); near != nil {
 		c.Kind, c.Statement = ConditionMismatch, near
 		c.Sentence = phrase.Say("The statement that would allow %s to call %s does not fit: %s.", e.who(), t.request.Action, near.Failed)
-	} else if !e.meantOtherResource(&c, t) && !e.misspelt(&c, t) {
-		e.stale(&c, t)
+	} else {
+		e.meant(&c, t)
 	}
 	if e.Caller.Principal.ServiceLinked {
+		if e.needsGrant(t) {
+			return e.grantMissing(c, same)
+		}
 		c.Note = phrase.Say("A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").")
 		ways := e.serviceLinkedWays(same)
 		if e.foreign(same) {
@@ -34,6 +37,20 @@ func (e *Evidence) identityMissing(same []trial) finding {
 	}
 	ways := e.identityWays(same, c.Statement)
 	return finding{cause: c, fixes: ways[0], instead: ways[1:]}
+}
+
+// meant looks for what somebody wrote to allow the request.
+func (e *Evidence) meant(c *Cause, t *trial) {
+	_ = e.meantOtherResource(c, t) || e.misspelt(c, t) || e.meantOtherAction(c, t) || e.stale(c, t) || e.meantOtherPrincipal(c, t)
+}
+
+// keyWords names what a key is of: the volumes, or the snapshot that they are made
+// from.
+func (e *Evidence) keyWords(t *trial, volumes []string) phrase.Text {
+	if v := e.volume(t.step.Volume); v != nil && t.fromSource() && v.Snapshot != "" {
+		return phrase.Say("snapshot %s", v.Snapshot)
+	}
+	return e.volumeWords(volumes)
 }
 
 // nearMiss is the Allow statement that fits but for one element of a kind, nil if
@@ -79,28 +96,50 @@ func (e *Evidence) grantNote() phrase.Text {
 	return phrase.Say("The condition keeps the permission to grants that AWS services, such as EC2, ask for in the caller's name.")
 }
 
-// allowing are the statements that allow what failed. A key policy's have a
-// principal, and the key itself as the resource.
+// allowing are the statements that allow what failed, on each key no more than is
+// asked of it. A key policy's have a principal, and the key itself as the resource.
 func (e *Evidence) allowing(same []trial, principal any) []statement {
-	var resource any = keysOf(same)
-	if principal != nil {
-		resource = "*"
-	}
 	var all []statement
-	actions := actionsOf(same)
-	if slices.Contains(actions, "kms:CreateGrant") {
+	var grants []trial
+	rest := make(map[string][]trial) // by what they ask of their key
+	var order []string
+	for _, arn := range keysOf(same) {
+		var ofKey []trial
+		for _, t := range same {
+			switch {
+			case t.request.Resource != arn:
+			case t.request.Action == "kms:CreateGrant":
+				grants = append(grants, t)
+			default:
+				ofKey = append(ofKey, t)
+			}
+		}
+		if actions := strings.Join(actionsOf(ofKey), " "); actions != "" {
+			if rest[actions] == nil {
+				order = append(order, actions)
+			}
+			rest[actions] = append(rest[actions], ofKey...)
+		}
+	}
+	resource := func(of []trial) any {
+		if principal != nil {
+			return "*"
+		}
+		return keysOf(of)
+	}
+	if len(grants) > 0 {
 		all = append(all, statement{
-			Effect: "Allow", Principal: principal, Action: []string{"kms:CreateGrant"}, Resource: resource,
+			Effect: "Allow", Principal: principal, Action: []string{"kms:CreateGrant"}, Resource: resource(grants),
 			Condition: operators{"Bool": {"kms:GrantIsForAWSResource": true}},
 		})
 	}
 	if same[0].own {
-		return append(all, statement{Effect: "Allow", Action: actions, Resource: resourcesOf(same)})
+		return append(all, statement{Effect: "Allow", Action: actionsOf(same), Resource: resourcesOf(same)})
 	}
-	others := slices.DeleteFunc(actions, func(a string) bool { return a == "kms:CreateGrant" })
-	if len(others) > 0 {
+	for _, actions := range order {
+		of := rest[actions]
 		all = append(all, statement{
-			Effect: "Allow", Principal: principal, Action: others, Resource: resource,
+			Effect: "Allow", Principal: principal, Action: actionsOf(of), Resource: resource(of),
 			Condition: operators{"StringEquals": {"kms:ViaService": e.Site.ServicePrincipal()}},
 		})
 	}

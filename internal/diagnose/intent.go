@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -94,10 +95,10 @@ var deleted = regexp.MustCompile(`^(AIDA|AROA)[A-Z0-9]{12,}$`)
 
 // stale: the key's policy names a user or role that was deleted. One made anew
 // under its name is somebody else.
-func (e *Evidence) stale(c *Cause, t *trial) {
+func (e *Evidence) stale(c *Cause, t *trial) bool {
 	k := e.key(t.request.Resource)
 	if k == nil || k.Policy == nil {
-		return
+		return false
 	}
 	for i := range k.Policy.Policy.Len() {
 		s := k.Policy.Policy.Statement(i)
@@ -112,9 +113,87 @@ func (e *Evidence) stale(c *Cause, t *trial) {
 			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Principal " + p.Name)}
 			c.Sentence = phrase.Say("The %s allows %s to %s, the id of a user or role that was deleted: %s is somebody else, even if the name is the same.",
 				c.Statement.place(), t.request.Action, p.Name, e.who())
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// uses are the actions that a use of a key for volumes takes. Whoever allows one
+// of them has volumes in mind.
+var uses = []string{
+	"kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo",
+}
+
+// meantOtherAction: a statement allows other actions of the key's use, and not the
+// one that is asked for. kms:GenerateDataKey is none of the others' beginnings:
+// it takes an asterisk.
+func (e *Evidence) meantOtherAction(c *Cause, t *trial) bool {
+	near := nearMiss(t, policy.ActionElement)
+	if near == nil {
+		return false
+	}
+	s := e.statement(near, t)
+	if s == nil || !slices.ContainsFunc(uses, func(a string) bool { return matchesAny(s.Actions(), a) }) {
+		return false
+	}
+	c.Kind, c.Statement = ActionMissing, near
+	c.Sentence = phrase.Say("The %s has other actions for %s, and not %s.", near.place(), e.who(), t.request.Action)
+	if t.request.Action == "kms:GenerateDataKeyWithoutPlaintext" && slices.ContainsFunc(s.Actions(), func(a string) bool { return strings.EqualFold(a, "kms:GenerateDataKey") }) {
+		c.Sentence = phrase.Say("The %s allows %s to %s, which is not %s: it was to be %s.", near.place(), "kms:GenerateDataKey", e.who(), t.request.Action, "kms:GenerateDataKey*")
+	}
+	return true
+}
+
+// statement finds a statement of the caller's policies or of the key's.
+func (e *Evidence) statement(s *Statement, t *trial) *policy.Statement {
+	documents := e.Caller.documents()
+	if k := e.key(t.request.Resource); k != nil && k.Policy != nil {
+		documents = append(documents, *k.Policy)
+	}
+	for _, d := range documents {
+		if d.Name == s.Document && d.ARN == s.ARN && s.Index < d.Policy.Len() {
+			return d.Policy.Statement(s.Index)
+		}
+	}
+	return nil
+}
+
+// meantOtherPrincipal: the key policy allows it to a service, which does not ask
+// itself, or to another service-linked role than the one that does.
+func (e *Evidence) meantOtherPrincipal(c *Cause, t *trial) bool {
+	k := e.key(t.request.Resource)
+	if k == nil || k.Policy == nil {
+		return false
+	}
+	for i := range k.Policy.Policy.Len() {
+		s := k.Policy.Policy.Statement(i)
+		if s.Effect() != policy.Allow || !matchesAny(s.Actions(), t.request.Action) {
+			continue
+		}
+		for _, p := range s.Principals() {
+			linked := p.Type == policy.AWSPrincipal && strings.Contains(p.Name, ":role/aws-service-role/") && e.Caller.Principal.ServiceLinked
+			if !linked && (p.Type != policy.ServicePrincipal || !launches(p.Name)) {
+				continue
+			}
+			c.Kind = PrincipalMismatch
+			c.Statement = &Statement{Document: k.Policy.Name, Index: i, Sid: s.Sid(), Line: s.Position().Line, Effect: string(policy.Allow), Failed: phrase.Plain("Principal " + p.Name)}
+			c.Sentence = phrase.Say("The %s allows %s to %s, but %s asks.", c.Statement.place(), t.request.Action, p.Name, e.who())
+			return true
+		}
+	}
+	return false
+}
+
+// launches tells whether a service principal is of a service that launches
+// instances: it never asks KMS as itself, but in its caller's name or as its role.
+func launches(service string) bool {
+	name, _, _ := strings.Cut(service, ".")
+	switch name {
+	case "autoscaling", "ec2", "ec2fleet", "spot", "spotfleet":
+		return true
+	}
+	return false
 }
 
 func matchesAny(patterns []string, action string) bool {

@@ -26,6 +26,9 @@ func judge(e *Evidence) *Report {
 	r := newReport(e)
 	r.Missing = r.MissingPermissions()
 	switch {
+	case e.Operation != "" && e.Refused != nil:
+		r.conclude(e.refusedAtOnce(e.Refused))
+		return r
 	case e.Operation != "":
 		r.judgeStart(e)
 		return r
@@ -36,12 +39,27 @@ func judge(e *Evidence) *Report {
 	case e.Instance.State == "pending" || e.Instance.State == "stopping":
 		return r.end(NoConclusion, phrase.Say("%s is %s: ask again when it has settled, in a minute or so.", e.Instance.ID, stateWords(e.Instance.State)))
 	}
+	if e.Refused != nil {
+		// What would fail next is told as well.
+		r.conclude(e.refusedAtOnce(e.Refused))
+		r.judgeStart(e)
+		return r
+	}
 	if f, ok := e.plainReason(); ok && !e.forecast(f.cause.Kind) && !e.refusedByEC2() {
+		if f.cause.Kind == StoppedByUser && e.Stop == nil && e.trailUnread() {
+			// A start may have been refused since.
+			return r.end(NoConclusion, phrase.Say("%s was %s through the API. Who did that, and whether a start was refused since, the trail tells: get cloudtrail:LookupEvents.", e.Instance.ID, stateWords(e.Instance.State)))
+		}
 		r.conclude(f)
 		return r
 	}
 	r.judgeStart(e)
 	return r
+}
+
+// trailUnread tells whether the trail could not be read.
+func (e *Evidence) trailUnread() bool {
+	return slices.ContainsFunc(e.Unread, func(u Unread) bool { return u.Call == lookupEvents })
 }
 
 // forecast tells whether a cause is put aside: that somebody stopped the instance
@@ -54,7 +72,7 @@ func newReport(e *Evidence) *Report {
 	return &Report{
 		Version: Version, Target: e.Target, Operation: e.operation(), Account: e.Site.Account, Region: e.Site.Region,
 		Instance: e.Instance, Volumes: filled(e.Volumes), Keys: filled(e.Keys),
-		Late: e.Late, Start: e.Start, Earlier: e.Earlier, Changed: e.Changed, Denied: e.Denied, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
+		Late: e.Late, Start: e.Start, Earlier: e.Earlier, Changed: e.Changed, Denied: e.Denied, Refused: e.Refused, Stop: e.Stop, Caller: e.Caller, Organization: e.Organization, Unread: filled(e.Unread),
 		Further: []Cause{}, Fixes: []Fix{},
 	}
 }
@@ -72,7 +90,8 @@ func (r *Report) end(o Outcome, summary phrase.Text) *Report {
 	return r
 }
 
-// conclude adds a cause: the first is the cause, the others are behind it.
+// conclude adds a cause: the first is the cause, the others are behind it. Nothing
+// is wrong with an instance that somebody stopped: the cause says who did.
 func (r *Report) conclude(f finding) {
 	cause := 0
 	if r.Cause != nil {
@@ -80,7 +99,11 @@ func (r *Report) conclude(f finding) {
 	}
 	if r.Cause == nil {
 		r.Cause = &f.cause
-		r.end(CauseFound, f.cause.Sentence)
+		o := CauseFound
+		if f.cause.Kind == StoppedByUser {
+			o = NothingWrong
+		}
+		r.end(o, f.cause.Sentence)
 	} else {
 		r.Further = append(r.Further, f.cause)
 	}
@@ -117,6 +140,7 @@ func (r *Report) judgeStart(e *Evidence) {
 		work.warn(&f)
 		work.tellChange(&f.cause)
 		work.quote(&f.cause)
+		work.addNote(&f.cause)
 		r.conclude(f)
 		if !work.repair(f.fixes) {
 			break
@@ -331,6 +355,8 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.refusedOtherwise(e)
 	case worded && d.Layer == "":
 		r.end(NoConclusion, phrase.Say("The event tells of a denial without naming the policy, and all policies that could be read allow the request now: one was changed since, or a service control policy denies it. Start the instance again; a new event will name the kind of policy."))
+	case worded && !e.asked(d):
+		r.notAsked(e, d)
 	case worded:
 		r.end(NothingWrong, phrase.Say("Nothing is wrong any more: the %s that denied %s then allows it now. Try %s again.", layerWords(d.Layer), d.Action, e.deed()))
 	case e.endedByUser():
@@ -339,6 +365,12 @@ func (r *Report) allAllowed(e *Evidence) {
 		r.end(NothingWrong, phrase.Say("Nothing stands in the way: of what %s takes, nothing is denied to %s.", e.deed(), e.who()))
 	case len(e.steps()) == 0 && e.Operation != "":
 		r.end(NoConclusion, phrase.Say("No volume of %s is encrypted, so it is not a matter of keys.", e.subject()))
+	case len(e.steps()) == 0 && e.failedWithin():
+		r.conclude(finding{cause: Cause{
+			Kind:     InternalError,
+			Sentence: phrase.Say("%s failed within EC2 (%s), and none of its volumes is encrypted: it is not a matter of keys.", e.Instance.ID, e.Instance.StateReason.Message),
+			Note:     phrase.Say("Start it again. If that fails as well, look at its type, its network interfaces and its device names."),
+		}})
 	case len(e.steps()) == 0:
 		r.end(NoConclusion, phrase.Say("No volume of %s is encrypted, so it is not a matter of keys; its state reason is %q.", e.Instance.ID, e.Instance.StateReason.Message))
 	case e.Caller == nil:
@@ -358,6 +390,12 @@ func (e *Evidence) userEnded() finding {
 		words = phrase.Say("%s was stopped: %s called %s at %s, and nothing before that was denied.", e.Instance.ID, e.Stop.Principal, e.Stop.Name, stamp(e.Stop.Time))
 	}
 	return finding{cause: Cause{Kind: StoppedByUser, Principal: e.Stop.Principal, Sentence: words}}
+}
+
+// failedWithin tells a state reason that blames EC2 itself. Users see it for
+// missing permissions as well, so that it tells nothing where there is a key.
+func (e *Evidence) failedWithin() bool {
+	return strings.HasPrefix(e.Instance.StateReason.Message, "Server.InternalError")
 }
 
 // gone tells whether the instance is known from the trail alone.

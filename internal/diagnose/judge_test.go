@@ -246,13 +246,59 @@ var causeRows = []causeRow{
 			e.Stop = &Event{Name: "StopInstances", Principal: "arn:aws:iam::123456789012:user/operator", Time: at10(5, 0)}
 			return e
 		},
-		outcome: CauseFound, kind: StoppedByUser, sentence: "was stopped by arn:aws:iam::123456789012:user/operator (StopInstances at 2026-03-01 10:05:00 UTC)",
+		outcome: NothingWrong, kind: StoppedByUser, sentence: "was stopped by arn:aws:iam::123456789012:user/operator (StopInstances at 2026-03-01 10:05:00 UTC)",
 	},
 	{
 		name: "operating system shutdown", evidence: func() *Evidence {
 			return stoppedFor("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
 		},
 		outcome: CauseFound, kind: StoppedBySystem,
+	},
+	{
+		name: "stopped because its hardware is to be retired", evidence: func() *Evidence {
+			return stoppedFor("Server.ScheduledStop", "Server.ScheduledStop: Stopped due to scheduled retirement")
+		},
+		outcome: CauseFound, kind: StoppedByAWS, sentence: "its hardware is to be retired",
+	},
+	{
+		name: "Spot interruption", evidence: func() *Evidence {
+			return stoppedFor("Server.SpotInstanceShutdown", "Server.SpotInstanceShutdown: Instance shutdown")
+		},
+		outcome: CauseFound, kind: StoppedByAWS, sentence: "a Spot interruption",
+	},
+	{
+		name: "EC2 failed within, and nothing is encrypted", evidence: func() *Evidence {
+			e := stoppedFor("Server.InternalError", "Server.InternalError: Internal error on launch")
+			e.Volumes, e.Keys, e.Denied = []Volume{{ID: rootVolume, Device: "/dev/xvda", Root: true}}, nil, nil
+			return e
+		},
+		outcome: CauseFound, kind: InternalError, sentence: "it is not a matter of keys",
+	},
+	{
+		name: "EC2 says that it failed within, and the key is the matter", evidence: func() *Evidence {
+			e := article()
+			e.Instance.StateReason = Reason{Code: "Server.InternalError", Message: "Server.InternalError: Internal error on launch"}
+			return e
+		},
+		outcome: CauseFound, kind: IdentityMissing, agreement: Agrees, proven: true,
+	},
+	{
+		name: "a start refused because the account is being verified", evidence: func() *Evidence {
+			e := stoppedFor("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+			e.Denied = nil
+			e.Refused = &Event{Name: "StartInstances", Principal: testUser, ErrorCode: "Client.PendingVerification", ErrorMessage: "Your account is currently being verified."}
+			return e
+		},
+		outcome: CauseFound, kind: AccountNotReady, sentence: "StartInstances by " + testUser, agreement: EventOnly,
+	},
+	{
+		name: "a start refused for a quota", evidence: func() *Evidence {
+			e := permitted()
+			e.Denied = nil
+			e.Refused = &Event{Name: "StartInstances", Principal: testUser, ErrorCode: "Client.VcpuLimitExceeded", ErrorMessage: "You have requested more vCPU capacity than your current vCPU limit allows."}
+			return e
+		},
+		outcome: CauseFound, kind: InstanceLimit, agreement: EventOnly,
 	},
 	{
 		name: "volume limit, the code another than the message", evidence: func() *Evidence {

@@ -24,7 +24,10 @@ func (e *Evidence) keyPolicyMissing(same []trial) finding {
 		c.Kind, c.Statement = ConditionMismatch, near
 		c.Sentence = phrase.Say("The %s would allow %s to call %s, but: %s.", near.place(), e.who(), t.request.Action, near.Failed)
 	} else {
-		e.stale(&c, t)
+		_ = e.meantOtherAction(&c, t) || e.stale(&c, t) || e.meantOtherPrincipal(&c, t)
+	}
+	if e.needsGrant(t) {
+		return e.grantMissing(c, same)
 	}
 	ways := e.keyPolicyWays(same)
 	ways[0] = e.bothSides(ways[0], same)
@@ -46,6 +49,9 @@ func (e *Evidence) keyPolicyWays(same []trial) [][]Fix {
 // not be read, so there is only the statement to add to it.
 func (e *Evidence) keyPolicyUnread(same []trial) finding {
 	c := e.causeOf(KeyPolicyMissing, same)
+	if e.needsGrant(&same[0]) {
+		return e.grantMissing(c, same)
+	}
 	c.Sentence = phrase.Say("The key policy of %s does not allow %s to %s.", c.Keys[0], c.Action, e.who())
 	c.Note = phrase.Say("The key policy could not be read; add the statement to it, do not replace it.")
 	return finding{cause: c, fixes: e.bothSides(e.nameInKeyPolicy(same), same)}

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
@@ -14,7 +16,36 @@ func (e *Evidence) fault(arn string) CauseKind {
 	if k == nil {
 		return ""
 	}
+	if k.Missing && e.named(arn) {
+		return KeyNotFound
+	}
 	return k.Fault()
+}
+
+// byDefault tells whether a launch took a key because it is the account's default.
+func (e *Evidence) byDefault(arn string) bool {
+	return slices.ContainsFunc(e.Volumes, func(v Volume) bool { return v.Key == arn && v.KeyFrom == FromDefault })
+}
+
+// resetDefault makes alias/aws/ebs the default key again. Whether it should be that
+// one is for people to say.
+func (e *Evidence) resetDefault() Fix {
+	return Fix{
+		Kind: CommandFix, Title: phrase.Say("Make AWS's own key the default for EBS encryption again, or another of yours"), Target: e.instanceARN(),
+		Commands: []string{e.aws("ec2", "reset-ebs-default-kms-key-id"), e.again()},
+		Note:     phrase.Say("Another key: aws ec2 modify-ebs-default-kms-key-id."),
+	}
+}
+
+// named tells whether a launch's request or template names a key: nobody knows
+// that there ever was one.
+func (e *Evidence) named(arn string) bool {
+	for _, v := range e.Volumes {
+		if v.Key == arn && (v.KeyFrom == FromRequest || v.KeyFrom == FromTemplate) {
+			return true
+		}
+	}
+	return false
 }
 
 // keyState finds what the state of a key calls for.
@@ -22,7 +53,7 @@ func (e *Evidence) keyState(t *trial) finding {
 	k := e.key(t.request.Resource)
 	f := finding{cause: Cause{Kind: t.fault, Keys: []string{k.ARN}, Action: t.request.Action}}
 	for _, v := range e.Volumes {
-		if v.Key == k.ARN {
+		if v.Key == k.ARN || v.SnapshotKey == k.ARN {
 			f.cause.Volumes = append(f.cause.Volumes, v.handle())
 		}
 	}
@@ -44,9 +75,19 @@ func (e *Evidence) keyState(t *trial) finding {
 	case KeyUnavailable:
 		f.cause.Sentence = phrase.Say("The key of the %s, %s, is unavailable: its key store is not connected.", concerned, k.ARN)
 		f.cause.Note = phrase.Say("Find the store with aws kms describe-key and connect it with aws kms connect-custom-key-store.")
+	case KeyNotFound:
+		f.cause.Sentence = phrase.Say("The launch names the key %s for the %s, which KMS does not know in %s.", k.ARN, concerned, e.Site.Region)
+		f.cause.Note = phrase.Say("Correct the key in the request or in the launch template: a key's id, its ARN or its alias, of this Region.")
+	case KeyUnsuitable:
+		f.cause.Sentence = phrase.Say("The key of the %s, %s, is a key of the kind %s: EBS takes symmetric encryption keys alone.", concerned, k.ARN, k.Spec)
+		f.cause.Note = phrase.Say("Name another key: one of the kind SYMMETRIC_DEFAULT.")
 	case KeyDeleted:
 		f.cause.Sentence = phrase.Say("The key of the %s, %s, does not exist: it was deleted.", concerned, k.ARN)
 		f.cause.Note = phrase.Say("What it encrypted is lost. Make the volume again from a snapshot under another key, and attach that.")
+		if e.byDefault(k.ARN) {
+			f.cause.Note = phrase.Say("It is the account's default key for EBS encryption in the Region: every launch that names no key fails.")
+			f.fixes = []Fix{e.resetDefault()}
+		}
 	}
 	return f
 }

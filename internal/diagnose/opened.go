@@ -105,7 +105,8 @@ func ownReach(before, after *Evidence) (requestset.Set, error) {
 	return is.Minus(was), nil
 }
 
-// keyARNs are the keys of the instance's volumes.
+// keyARNs are the keys that the start asks for: those of the volumes, and of the
+// snapshots that they are made from.
 func (e *Evidence) keyARNs() []string {
 	var list []string
 	for _, s := range e.steps() {

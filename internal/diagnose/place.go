@@ -53,6 +53,9 @@ func (k *Key) Fault() CauseKind {
 	if k.Missing {
 		return KeyDeleted
 	}
+	if k.Spec != "" && k.Spec != string(kmstypes.KeySpecSymmetricDefault) {
+		return KeyUnsuitable
+	}
 	switch kmstypes.KeyState(k.State) {
 	case kmstypes.KeyStateDisabled:
 		return KeyDisabled

@@ -16,7 +16,8 @@ type Outcome string
 
 // The outcomes.
 const (
-	// NothingWrong: the instance runs, or nothing stands in the way of a start.
+	// NothingWrong: the instance runs, nothing stands in the way of a start, or
+	// somebody stopped it, which Report.Cause tells.
 	NothingWrong Outcome = "nothing-wrong"
 	// CauseFound: the report has the cause.
 	CauseFound Outcome = "cause-found"
@@ -54,6 +55,8 @@ type Report struct {
 	Changed *Event `json:"changed"`
 	// Denied is the event of the request that failed, nil if the trail has none.
 	Denied *Event `json:"denied"`
+	// Refused is a call that was refused at once, where that is the cause.
+	Refused *Event `json:"refused"`
 	// Stop is the call that stopped or terminated the instance, where that is the cause.
 	Stop   *Event  `json:"stop"`
 	Caller *Caller `json:"caller"`
@@ -65,6 +68,8 @@ type Report struct {
 	// denied, as JSON text; empty where it was denied nothing.
 	Missing string `json:"missing,omitempty"`
 
+	// Cause is why the instance does not run, nil where that is not known, or
+	// where it does.
 	Cause *Cause `json:"cause"`
 	// Further are causes that show once the first is out of the way.
 	Further []Cause `json:"further"`
@@ -274,6 +279,8 @@ type Instance struct {
 	Image            string     `json:"image,omitempty"`
 	RootDevice       string     `json:"rootDevice,omitempty"`
 	Zone             string     `json:"zone,omitempty"`
+	// Profile is the ARN of its instance profile.
+	Profile string `json:"profile,omitempty"`
 
 	// Tags are the instance's, nil if they are not known.
 	Tags map[string]string `json:"-"`
@@ -295,12 +302,18 @@ type Volume struct {
 	Device    string `json:"device"`
 	Root      bool   `json:"root"`
 	Encrypted bool   `json:"encrypted"`
-	// Key is the KMS key's ARN.
-	Key      string `json:"key,omitempty"`
-	Snapshot string `json:"snapshot,omitempty"`
-	// SnapshotKey is the ARN of the key that the snapshot is under, where that
-	// matters and could be read.
-	SnapshotKey string `json:"snapshotKey,omitempty"`
+	// Key is the KMS key's ARN, and KeyFrom why it is that one; empty where the
+	// volume is there and has the key.
+	Key     string  `json:"key,omitempty"`
+	KeyFrom KeyFrom `json:"keyFrom,omitempty"`
+	// Snapshot is what the volume is made from. SnapshotKey is the ARN of the key
+	// of a snapshot that is encrypted, SnapshotOwner its account's id, and
+	// SnapshotContext its data key's value of aws:ebs:id; they are empty where
+	// nobody shows the snapshot, and for volumes that are there.
+	Snapshot        string `json:"snapshot,omitempty"`
+	SnapshotKey     string `json:"snapshotKey,omitempty"`
+	SnapshotOwner   string `json:"snapshotOwner,omitempty"`
+	SnapshotContext string `json:"snapshotContext,omitempty"`
 	// SnapshotEncrypted is nil where it is not known, or plays no part.
 	SnapshotEncrypted *bool `json:"snapshotEncrypted,omitempty"`
 }

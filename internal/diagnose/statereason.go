@@ -78,9 +78,6 @@ func (e *Evidence) plainReason() (finding, bool) {
 		c := Cause{Kind: p.kind, Note: p.note}
 		c.Sentence = p.sentence(e.Instance.ID, stateWords(state), e.stopper())
 		f := finding{cause: c}
-		if p.kind == StoppedByUser && e.Stop == nil && e.trailDenied() {
-			f.cause.Note = phrase.Say("Whether somebody tried to start it since cannot be told: cloudtrail:LookupEvents is denied.")
-		}
 		if p.kind == StoppedByUser && e.Stop != nil {
 			f.cause.Principal = e.Stop.Principal
 		}

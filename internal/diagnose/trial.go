@@ -20,6 +20,10 @@ type trial struct {
 	nobody bool
 }
 
+// fromSource tells whether the request is for the key of the snapshot that the
+// volume is made from.
+func (t *trial) fromSource() bool { return t.request.Action == "kms:ReEncryptFrom" }
+
 func (t *trial) passes() bool { return t.fault == "" && !t.nobody && t.decision.Allowed() }
 
 // keyARN is the key that is asked for, empty where it is none.
@@ -97,12 +101,16 @@ func (e *Evidence) steps() []launch.Step {
 // a volume that is there, and for an empty one.
 func (v *Volume) source() *launch.Source {
 	switch {
-	case v.Snapshot == "" || v.SnapshotEncrypted == nil || *v.SnapshotEncrypted && v.SnapshotKey == "":
+	case v.SnapshotEncrypted == nil || *v.SnapshotEncrypted && v.SnapshotKey == "":
 		return nil
 	case !*v.SnapshotEncrypted:
 		return &launch.Source{Snapshot: v.Snapshot}
 	}
-	return &launch.Source{Snapshot: v.Snapshot, Encrypted: true, Key: v.SnapshotKey}
+	s := &launch.Source{Snapshot: v.Snapshot, Encrypted: true, Key: v.SnapshotKey}
+	if v.SnapshotContext != "" {
+		s.Context = map[string]string{launch.ContextKey: v.SnapshotContext}
+	}
+	return s
 }
 
 func (e *Evidence) principal() access.Principal {
@@ -120,12 +128,14 @@ func (e *Evidence) complete(t *trial) {
 		c.Merge(e.Caller.Context)
 	}
 	e.describeKey(c, t.request.Resource)
-	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil && v.ID == "" {
-		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
-	}
-	if t.request.Action == "kms:ReEncryptFrom" { // the snapshot's context is its own
-		c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
-		c.SetUnknown("kms:EncryptionContextKeys")
+	if v := e.volume(t.step.Volume); t.step.By == launch.ByCaller && v != nil {
+		known := v.ID
+		if t.fromSource() {
+			known = v.SnapshotContext
+		}
+		if known == "" {
+			c.SetUnknown("kms:EncryptionContext:" + launch.ContextKey)
+		}
 	}
 	if t.step.Grant != nil && e.Instance.ID == "" && t.step.Grant.Grantee != e.Site.ServicePrincipal() {
 		c.SetUnknown("kms:GranteePrincipal") // no instance is known yet

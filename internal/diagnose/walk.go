@@ -198,6 +198,11 @@ func (w *walker) started() {
 	if r.Earlier != nil {
 		w.event(r.Earlier)
 	}
+	if v := r.Refused; v != nil {
+		w.event(v)
+		w.returned("errorCode", v.ErrorCode)
+		w.returned("errorMessage", v.ErrorMessage)
+	}
 	if r.Stop != nil {
 		w.event(r.Stop)
 	}

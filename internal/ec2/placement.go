@@ -53,6 +53,20 @@ func (p *launchPlan) planPlacement(c *api.Call, in *types.Placement) error {
 	return g.admit(c, p.instance, p.count)
 }
 
+// readmit refuses the start of a stopped instance whose group has no room for it:
+// the limit of a spread group is on running instances (EC2 guide, "Placement
+// strategies for your placement groups").
+func (i *instance) readmit(c *api.Call) error {
+	if i.Placed.Group == "" {
+		return nil
+	}
+	g, err := placementGroupNamed(c, i.Placed.Group)
+	if err != nil {
+		return err
+	}
+	return g.admit(c, *i, 1)
+}
+
 // admit refuses instances that a group cannot have: count of them like i, which
 // says the zone, the type and the partition.
 func (g placementGroup) admit(c *api.Call, i instance, count int) error {

@@ -36,6 +36,9 @@ func (s *Service) startInstances(c *api.Call, in *ec2.StartInstancesInput) (*ec2
 			if err := s.checkRoot(c, i); err != nil {
 				return nil, err
 			}
+			if err := i.readmit(c); err != nil {
+				return nil, err
+			}
 			if err := i.occupy(c); err != nil {
 				return nil, err
 			}

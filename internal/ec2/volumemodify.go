@@ -117,6 +117,11 @@ func (s *Service) modifyVolume(c *api.Call, in *ec2.ModifyVolumeInput) (*ec2.Mod
 	}
 	m := modification{Started: c.Now, From: v.performance(), To: to}
 	v.Type, v.Size, v.IOPS, v.Throughput, v.MultiAttach = string(to.Type), to.Size, to.IOPS, to.Throughput, to.MultiAttach
+	if m.From.Type != m.To.Type || m.From.Size < m.To.Size {
+		if err := s.storageRoom(c, v); err != nil {
+			return nil, err
+		}
+	}
 	v.Modifications = append(v.Modifications, m)
 	if extra := len(v.Modifications) - maxModifications; extra > 0 {
 		v.Modifications = slices.Delete(v.Modifications, 0, extra)

@@ -35,6 +35,9 @@ type volumeSpec struct {
 // is authenticated asynchronously).
 func (s *Service) newVolume(c *api.Call, spec volumeSpec) (volume, error) {
 	v, err := s.planVolume(c, spec)
+	if err == nil {
+		err = s.storageRoom(c, v)
+	}
 	if err != nil {
 		return volume{}, err
 	}

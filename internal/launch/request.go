@@ -3,6 +3,7 @@ package launch
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/keyturn/keyturn/access"
@@ -13,10 +14,14 @@ import (
 // question, or two for a ReEncrypt, which is authorized on both keys.
 func (s Step) Requests(site Site, caller access.Principal) []access.Request {
 	if s.Operation == ReEncrypt {
-		return []access.Request{
+		both := []access.Request{
 			s.request(site, caller, "kms:ReEncryptFrom", s.SourceKey, s.SourceContext),
 			s.request(site, caller, "kms:ReEncryptTo", s.Key, s.EncryptionContext),
 		}
+		for i := range both {
+			both[i].Context.Set("kms:ReEncryptOnSameKey", strconv.FormatBool(s.SourceKey == s.Key))
+		}
+		return both
 	}
 	context := s.EncryptionContext
 	if s.Grant != nil {
@@ -38,6 +43,9 @@ func (s Step) request(site Site, caller access.Principal, action, key string, co
 		setForwarded(&r.Context, site, caller)
 	}
 	setEncryptionContext(&r.Context, context)
+	if s.Operation == Decrypt || s.Operation == ReEncrypt {
+		r.Context.Set("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+	}
 	if s.Grant != nil {
 		r.Context.Set("kms:GrantOperations", s.Grant.Operations...)
 		r.Context.Set("kms:GranteePrincipal", s.Grant.Grantee)

@@ -17,6 +17,7 @@ var catalogue = map[Language]map[string]string{
 		spanishForms,
 		spanishGather,
 		spanishReport,
+		spanishCauses,
 	),
 }
 

@@ -4,7 +4,6 @@ package phrase
 // what it is asked about.
 var spanishGather = map[string]string{
 	"%s changed the key policy at %s.": "%s cambió la política de la clave el %s.",
-	"Whether somebody tried to start it since cannot be told: cloudtrail:LookupEvents is denied.":        "No se sabe si alguien intentó arrancarla desde entonces: cloudtrail:LookupEvents está denegado.",
 	"give i-…, vol-…, lt-…, ami-…, snap-…, an event's id, - for a text on standard input, or a flag: %s": "indique i-…, vol-…, lt-…, ami-…, snap-…, el ID de un evento, - para un texto por la entrada estándar, o una opción: %s",
 	"%s takes one thing to look at, not %d":        "%s examina una sola cosa, no %d",
 	"a dry run is somebody's":                      "una simulación es de alguien",
@@ -15,7 +14,6 @@ var spanishGather = map[string]string{
 	"making the volume":                            "crear el volumen",
 	"attaching the volume":                         "asociar el volumen",
 	"launch template %s":                           "plantilla de lanzamiento %s",
-	"the snapshots that the volumes are made of":   "las instantáneas de las que se crean los volúmenes",
 	"# then start the instance again":              "# después, inicie de nuevo la instancia",
 	"# then make the volume again":                 "# después, cree de nuevo el volumen",
 	"# then attach the volume again":               "# después, asocie de nuevo el volumen",

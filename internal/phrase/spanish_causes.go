@@ -1,0 +1,60 @@
+package phrase
+
+// spanishCauses are the texts of the causes that are no denial of a key, of those
+// that somebody nearly allowed, and of keys of other accounts.
+var spanishCauses = map[string]string{
+	"The %s has other actions for %s, and not %s.":              "La %s tiene otras acciones para %s, y no %s.",
+	"The %s allows %s to %s, which is not %s: it was to be %s.": "La %s permite %s (%s), que no es %s: debía ser %s.",
+	"The %s allows %s to %s, but %s asks.":                      "La %s permite %s a %s, pero quien lo pide es %s.",
+	"snapshot %s":                                               "la instantánea %s",
+	"The launch names no key for the %s: %s is the account's default key for EBS encryption in the Region.": "El lanzamiento no nombra ninguna clave para %s: %s es la clave predeterminada de la cuenta para el cifrado de EBS en la región.",
+	"The launch names no key for the %s: %s is that of the snapshot %s.":                                    "El lanzamiento no nombra ninguna clave para %s: %s es la de la instantánea %s.",
+	"EC2 asks in the name of whoever called it: what the instance's own profile, %s, allows plays no part.": "EC2 pide en nombre de quien lo llamó: lo que permite el perfil de la propia instancia, %s, no cuenta.",
+
+	// Keys of other accounts.
+	"%s is to use the key %s of account %s, for which it has no grant.": "%s debe usar la clave %s de la cuenta %s, para la que no tiene ninguna concesión.",
+	"A service-linked role's policies cannot be changed, and another account's key policy alone does not let it: somebody of account %s whom that key policy lets make grants has to make one.":           "Las políticas de un rol vinculado a servicios no se pueden cambiar, y la política de clave de otra cuenta no basta: alguien de la cuenta %s a quien esa política de clave permita crear concesiones tiene que crear una.",
+	"%s tried to make a grant at %s and was refused: %s The key policy must let people of account %s call kms:CreateGrant without the condition kms:GrantIsForAWSResource, which only AWS services meet.": "%s intentó crear una concesión el %s y se le denegó: %s La política de clave debe permitir que las personas de la cuenta %s llamen a kms:CreateGrant sin la condición kms:GrantIsForAWSResource, que solo cumplen los servicios de AWS.",
+	"Somebody of account %s whom the key policy allows kms:CreateGrant has to apply it. The role must not be deleted afterwards: a new one of its name is another.":                                       "Tiene que aplicarla alguien de la cuenta %s a quien la política de clave permita kms:CreateGrant. Después el rol no se debe eliminar: uno nuevo con su nombre es otro.",
+	"The event tells that %s was denied, for a key that could not be made out: nothing shows the snapshots of the launch.":                                                                                "El evento dice que se denegó %s, para una clave que no se pudo averiguar: nada muestra las instantáneas del lanzamiento.",
+	"The snapshot %s of the image %s is encrypted under another account's key, which does not let %s call %s.":                                                                                            "La instantánea %s de la imagen %s está cifrada con la clave de otra cuenta, que no permite que %s llame a %s.",
+	"The image's owner has to let your account use the key of its snapshots, or to share an image under a key that may be used.":                                                                          "El propietario de la imagen tiene que permitir que su cuenta use la clave de las instantáneas, o compartir una imagen cifrada con una clave que se pueda usar.",
+	"The image's owner has to let your account use the key of its snapshots and make grants on it; then somebody of your account makes a grant on it to the role.":                                        "El propietario de la imagen tiene que permitir que su cuenta use la clave de las instantáneas y cree concesiones; después alguien de su cuenta crea una concesión para el rol.",
+	"Add this statement to the policy of the snapshot's key":                                                      "Añada esta instrucción a la política de la clave de la instantánea",
+	"The launch names the key %s for the %s, which KMS does not know in %s.":                                      "El lanzamiento nombra la clave %s para %s, que KMS no conoce en %s.",
+	"Correct the key in the request or in the launch template: a key's id, its ARN or its alias, of this Region.": "Corrija la clave en la solicitud o en la plantilla de lanzamiento: el id de una clave, su ARN o su alias, de esta región.",
+	"The key of the %s, %s, is a key of the kind %s: EBS takes symmetric encryption keys alone.":                  "La clave de %s, %s, es una clave del tipo %s: EBS solo acepta claves simétricas de cifrado.",
+	"Name another key: one of the kind SYMMETRIC_DEFAULT.":                                                        "Nombre otra clave: una del tipo SYMMETRIC_DEFAULT.",
+	"%s failed within EC2 (%s), and none of its volumes is encrypted: it is not a matter of keys.":                "%s falló dentro de EC2 (%s), y ninguno de sus volúmenes está cifrado: no es cuestión de claves.",
+	"Start it again. If that fails as well, look at its type, its network interfaces and its device names.":       "Iníciela de nuevo. Si también falla, revise su tipo, sus interfaces de red y sus nombres de dispositivo.",
+
+	"It is the account's default key for EBS encryption in the Region: every launch that names no key fails.":                       "Es la clave predeterminada de la cuenta para el cifrado de EBS en la región: falla todo lanzamiento que no nombre una clave.",
+	"Make AWS's own key the default for EBS encryption again, or another of yours":                                                  "Haga que la clave predeterminada para el cifrado de EBS vuelva a ser la de AWS, u otra suya",
+	"Another key: aws ec2 modify-ebs-default-kms-key-id.":                                                                           "Otra clave: aws ec2 modify-ebs-default-kms-key-id.",
+	"%s was %s through the API. Who did that, and whether a start was refused since, the trail tells: get cloudtrail:LookupEvents.": "%s quedó %s a través de la API. Quién lo hizo, y si desde entonces se rechazó un inicio, lo dice el historial: consiga cloudtrail:LookupEvents.",
+
+	// Calls that were refused at once.
+	"# then make the call again":                                         "# después, repita la llamada",
+	"the refused %s event":                                               "el evento rechazado de %s",
+	"See first to what the call was refused for":                         "Atienda primero al motivo por el que se rechazó la llamada",
+	"It is not a matter of keys: no request to KMS was made.":            "No es cuestión de claves: no se hizo ninguna solicitud a KMS.",
+	"%s by %s was refused: %s: %s":                                       "Se rechazó %s de %s: %s: %s",
+	"%s by %s was refused because the Capacity Reservation has no room.": "Se rechazó %s de %s porque en la reserva de capacidad no hay sitio.",
+	"Make the reservation larger, or let the instance run outside it: aws ec2 modify-instance-capacity-reservation-attributes.":                     "Amplíe la reserva, o deje que la instancia se ejecute fuera de ella: aws ec2 modify-instance-capacity-reservation-attributes.",
+	"%s by %s was refused because AWS has no capacity for the instance there.":                                                                      "Se rechazó %s de %s porque AWS no tiene allí capacidad para la instancia.",
+	"%s by %s was refused because the account's quota of instances is reached.":                                                                     "Se rechazó %s de %s porque se ha alcanzado la cuota de instancias de la cuenta.",
+	"Terminate or stop instances that nobody needs, or ask for a higher quota.":                                                                     "Termine o detenga instancias que nadie necesite, o pida una cuota mayor.",
+	"%s by %s was refused because the account's quota of EBS storage is reached.":                                                                   "Se rechazó %s de %s porque se ha alcanzado la cuota de almacenamiento de EBS de la cuenta.",
+	"%s by %s was refused because the subnet has no free address.":                                                                                  "Se rechazó %s de %s porque en la subred no queda ninguna dirección libre.",
+	"Use another subnet, or delete network interfaces that nobody needs.":                                                                           "Use otra subred, o elimine interfaces de red que nadie necesite.",
+	"%s by %s was refused because the instance has no root volume: it was detached.":                                                                "Se rechazó %s de %s porque la instancia no tiene volumen raíz: se desconectó.",
+	"Attach the volume again with aws ec2 attach-volume, under the device name that the error gives.":                                               "Conecte de nuevo el volumen con aws ec2 attach-volume, con el nombre de dispositivo que da el error.",
+	"%s by %s was refused because the service-linked role is not there, and %s may not create it.":                                                  "Se rechazó %s de %s porque el rol vinculado a servicios no existe, y %s no puede crearlo.",
+	"Somebody who may call iam:CreateServiceLinkedRole creates it once: aws iam create-service-linked-role.":                                        "Lo crea una vez alguien que pueda llamar a iam:CreateServiceLinkedRole: aws iam create-service-linked-role.",
+	"%s by %s was refused because the account may not use this yet.":                                                                                "Se rechazó %s de %s porque la cuenta todavía no puede usarlo.",
+	"It is a matter of the account and the Region, not of keys: see the message, and AWS Support.":                                                  "Es cuestión de la cuenta y de la región, no de claves: vea el mensaje, y AWS Support.",
+	"%s by %s was refused because a snapshot is encrypted under an AWS managed key, which no other account can use.":                                "Se rechazó %s de %s porque una instantánea está cifrada con una clave administrada por AWS, que ninguna otra cuenta puede usar.",
+	"Copy it under a customer managed key, and share the copy and that key.":                                                                        "Cópiela con una clave administrada por el cliente, y comparta la copia y esa clave.",
+	"%s by %s was refused because the key policy names a user or role that does not exist.":                                                         "Se rechazó %s de %s porque la política de clave nombra un usuario o un rol que no existe.",
+	"A service-linked role has to be created before a key policy can name it: aws iam create-service-linked-role, or the first use of the service.": "Un rol vinculado a servicios tiene que existir antes de que una política de clave pueda nombrarlo: aws iam create-service-linked-role, o el primer uso del servicio.",
+}
