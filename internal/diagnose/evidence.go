@@ -69,6 +69,10 @@ type Key struct {
 	Origin      string   `json:"origin,omitempty"`
 	// Spec is the KeySpec: EBS takes SYMMETRIC_DEFAULT alone.
 	Spec string `json:"spec,omitempty"`
+	// Usage is the KeyUsage.
+	Usage string `json:"usage,omitempty"`
+	// MultiRegion is PRIMARY or REPLICA, and empty for a key of one Region.
+	MultiRegion string `json:"multiRegion,omitempty"`
 	// Deletion is when a key that is pending deletion goes.
 	Deletion *time.Time `json:"deletion,omitempty"`
 	// Missing: KMS knows no such key.

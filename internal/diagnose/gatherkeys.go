@@ -51,6 +51,10 @@ func (g *gatherer) readKey(name string) Key {
 		k.ARN = aws.ToString(m.Arn)
 		k.Manager, k.State, k.Origin, k.Spec = string(m.KeyManager), string(m.KeyState), string(m.Origin), string(m.KeySpec)
 		k.Description, k.Deletion = aws.ToString(m.Description), m.DeletionDate
+		k.Usage = string(m.KeyUsage)
+		if m.MultiRegionConfiguration != nil {
+			k.MultiRegion = string(m.MultiRegionConfiguration.MultiRegionKeyType)
+		}
 	}
 	k.Foreign = accountOf(k.ARN) != g.evidence.Site.Account
 	g.together(

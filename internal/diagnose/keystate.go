@@ -133,7 +133,7 @@ func setState(arn string, state kmstypes.KeyState) effect {
 	}
 	return whole{what, func(e *Evidence) {
 		k := e.key(arn)
-		if k == nil || state == kmstypes.KeyStateEnabled && k.State == string(kmstypes.KeyStatePendingDeletion) {
+		if k == nil || state == kmstypes.KeyStateEnabled && e.fault(arn) == KeyPendingDeletion {
 			return
 		}
 		k.State, k.Deletion = string(state), nil

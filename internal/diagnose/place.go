@@ -59,7 +59,7 @@ func (k *Key) Fault() CauseKind {
 	switch kmstypes.KeyState(k.State) {
 	case kmstypes.KeyStateDisabled:
 		return KeyDisabled
-	case kmstypes.KeyStatePendingDeletion:
+	case kmstypes.KeyStatePendingDeletion, kmstypes.KeyStatePendingReplicaDeletion:
 		return KeyPendingDeletion
 	case kmstypes.KeyStatePendingImport:
 		return KeyPendingImport

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"strconv"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
@@ -150,9 +151,7 @@ func (e *Evidence) describeKey(c *access.Context, arn string) {
 	if k == nil {
 		return
 	}
-	if k.Origin != "" {
-		c.Set("kms:KeyOrigin", k.Origin)
-	}
+	k.describeKind(c)
 	if len(k.Aliases) > 0 {
 		c.Set("kms:ResourceAliases", k.Aliases...)
 	}
@@ -161,6 +160,24 @@ func (e *Evidence) describeKey(c *access.Context, arn string) {
 	}
 	if k.Tags == nil {
 		c.SetUnknown("aws:ResourceTag/*")
+	}
+}
+
+// describeKind adds the keys that tell what kind of key it is; nobody knows them
+// of a key that could not be described.
+func (k *Key) describeKind(c *access.Context) {
+	if k.Spec == "" {
+		for _, name := range []string{"kms:KeyOrigin", "kms:KeySpec", "kms:KeyUsage", "kms:MultiRegion", "kms:MultiRegionKeyType"} {
+			c.SetUnknown(name)
+		}
+		return
+	}
+	c.Set("kms:KeyOrigin", k.Origin)
+	c.Set("kms:KeySpec", k.Spec)
+	c.Set("kms:KeyUsage", k.Usage)
+	c.Set("kms:MultiRegion", strconv.FormatBool(k.MultiRegion != ""))
+	if k.MultiRegion != "" {
+		c.Set("kms:MultiRegionKeyType", k.MultiRegion)
 	}
 }
 
