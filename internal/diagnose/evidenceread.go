@@ -248,6 +248,9 @@ func toldWords(told string) phrase.Text {
 	if name, ok := between("the denied ", told, " event"); ok {
 		return phrase.Say("the denied %s event", name)
 	}
+	if name, ok := between("the refused ", told, " event"); ok {
+		return phrase.Say("the refused %s event", name)
+	}
 	if name, ok := between("the ", told, " event"); ok {
 		return phrase.Say("the %s event", name)
 	}
