@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -45,12 +47,25 @@ func (s *stage) hurry() (stop func()) {
 	}
 }
 
+// impatient is the configuration of clients who ask again at once what was
+// throttled: hurry makes seconds of milliseconds, and the doctor's own retries,
+// which TestThrottled shows, wait for real ones.
+func impatient(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff, o.RateLimiter = 100, 20*time.Millisecond, ratelimit.None
+		})
+	}
+	return cfg
+}
+
 // ask is diagnose for who may not get as far as a report.
 func (s *stage) ask(by clients, id, principal string) (*diagnose.Report, error) {
 	s.Helper()
 	stop := s.hurry()
 	s.calls = new(calls)
-	with := diagnose.NewClients(s.calls.watch(by.config)).WithOrganization(s.calls.watch(s.management().config))
+	with := diagnose.NewClients(s.calls.watch(impatient(by.config))).WithOrganization(s.calls.watch(impatient(s.management().config)))
 	e, err := diagnose.Gather(s.Context(), with, diagnose.Options{Target: targetOf(id), Region: region, Principal: principal})
 	stop()
 	for _, call := range s.calls.twice() {
