@@ -34,6 +34,7 @@ func (a *archive) logFiles() *diagnose.LogFiles {
 // askWith is ask with a trail.
 func (a *archive) askWith(by clients, trail diagnose.Trail, id, principal string) *diagnose.Report {
 	a.Helper()
+	defer a.hurry()()
 	r, err := diagnose.Run(a.Context(), diagnose.Clients{EC2: by.ec2, KMS: by.kms, IAM: by.iam, CloudTrail: by.trail, STS: by.sts, Organizations: by.org, Trail: trail},
 		diagnose.Options{Instance: id, Region: region, Principal: principal})
 	a.must(err)
@@ -123,14 +124,14 @@ func TestDiagnoseFromLogFiles(t *testing.T) {
 				t.Errorf("the start is from %s", start.Source)
 			}
 
-			both := a.askWith(blind, diagnose.WithLogFiles(diagnose.NewHistory(blind.trail), a.logFiles()), id, "")
+			both := a.askWith(blind, diagnose.WithLogFiles(history(blind), a.logFiles()), id, "")
 			a.sameReport(want, both)
 			if !slices.ContainsFunc(both.Unread, func(u diagnose.Unread) bool { return u.Call == "cloudtrail:LookupEvents" && u.Denied }) {
 				t.Errorf("that LookupEvents is denied is not said: %+v", both.Unread)
 			}
 			seeing := a.doctor("seeing")
 			a.cloud.Advance(5 * time.Second)
-			both = a.askWith(seeing, diagnose.WithLogFiles(diagnose.NewHistory(seeing.trail), a.logFiles()), id, "")
+			both = a.askWith(seeing, diagnose.WithLogFiles(history(seeing), a.logFiles()), id, "")
 			a.sameReport(want, both)
 			if both.Start.Source != "cloudtrail:LookupEvents" {
 				t.Errorf("of what both tell, %s was taken", both.Start.Source)
@@ -170,6 +171,11 @@ func TestDiagnoseOffline(t *testing.T) {
 	}
 }
 
+// history is the event history, asked again at once where it was too often.
+func history(by clients) diagnose.Trail {
+	return diagnose.NewHistory(cloudtrail.NewFromConfig(impatient(by.config)))
+}
+
 // TestDiagnoseLongGone: files go back farther than LookupEvents, which has 90 days.
 func TestDiagnoseLongGone(t *testing.T) {
 	t.Parallel()
@@ -191,7 +197,7 @@ func TestDiagnoseLongGone(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "and no event in the log files tells of") {
 		t.Errorf("of an instance that there never was: %v", err)
 	}
-	r := a.askWith(a.root, diagnose.WithLogFiles(diagnose.NewHistory(a.root.trail), a.logFiles()), id, "")
+	r := a.askWith(a.root, diagnose.WithLogFiles(history(a.root), a.logFiles()), id, "")
 	a.wantCause(r, diagnose.IdentityMissing, "kms:GenerateDataKeyWithoutPlaintext")
 }
 
