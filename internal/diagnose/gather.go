@@ -3,7 +3,6 @@ package diagnose
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -59,7 +58,7 @@ func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 	}
 	came, err := await(ctx, c, o, e)
 	if err != nil {
-		return nil, fmt.Errorf("waiting for the trail: %w", err)
+		return nil, phrase.NewError(phrase.Say("waiting for the trail: %v", err), err)
 	}
 	if came {
 		return gather(ctx, c, o)
@@ -72,7 +71,7 @@ func gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		return nil, noStarter(o.Principal)
 	}
 	if o.DryRun && o.Principal == "" {
-		return nil, errors.New("a dry run is somebody's: name the principal")
+		return nil, phrase.NewError(phrase.Say("a dry run is somebody's: name the principal"), nil)
 	}
 	if o.Target.Kind == "" {
 		o.Target = Target{Kind: InstanceTarget, Name: o.Instance}
@@ -101,7 +100,7 @@ func gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
 		g.evidence.Unread = append(g.evidence.Unread, t.missing()...)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("gathering the evidence about %s: %w", o.Target.Name, err)
+		return nil, phrase.NewError(phrase.Say("gathering the evidence about %s: %v", o.Target.Name, err), err)
 	}
 	return g.evidence, nil
 }

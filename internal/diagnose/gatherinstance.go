@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ func (g *gatherer) instance() error {
 			g.unread(err, "instance "+id, "ec2:DescribeInstances", "", "")
 			return nil
 		}
-		return g.notInFiles(fmt.Errorf("describing instance %s (ec2:DescribeInstances): %w", id, err))
+		return g.notInFiles(phrase.NewError(phrase.Say("describing instance %s (ec2:DescribeInstances): %v", id, err), err))
 	}
 	if out == nil {
 		out = &ec2.DescribeInstancesOutput{}
@@ -43,9 +42,9 @@ func (g *gatherer) instance() error {
 		return nil
 	}
 	for _, u := range *g.notes {
-		return g.notInFiles(fmt.Errorf("EC2 does not know the instance %s, and the trail, which may tell of it, could not be read (%s): %s", id, u.Call, u.Why))
+		return g.notInFiles(phrase.NewError(phrase.Say("EC2 does not know the instance %s, and the trail, which may tell of it, could not be read (%s): %s", id, u.Call, u.Why), nil))
 	}
-	return g.notInFiles(fmt.Errorf("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id))
+	return g.notInFiles(phrase.NewError(phrase.Say("there is no instance %s in this account and region: one that terminated is shown for an hour or so, and no event of the last 90 days tells of this one", id), nil))
 }
 
 // notInFiles adds to an error that log files do not tell of the instance either,
@@ -55,9 +54,9 @@ func (g *gatherer) notInFiles(err error) error {
 	if !ok || g.ctx.Err() != nil {
 		return err
 	}
-	err = fmt.Errorf("%w; and no event in the log files tells of its launch or a start of it", err)
+	err = phrase.NewError(phrase.Say("%v; and no event in the log files tells of its launch or a start of it", err), err)
 	for _, u := range files.missing() {
-		err = fmt.Errorf("%w (%s could not be read: %s)", err, u.What, u.Why)
+		err = phrase.NewError(phrase.Say("%v (%s could not be read: %s)", err, u.What, u.Why), err)
 	}
 	return err
 }

@@ -1,8 +1,6 @@
 package diagnose
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +57,7 @@ func (g *gatherer) findVolume(id string) error {
 	g.tell(phrase.Say("reading the volume %s", id))
 	out, err := g.described(id)
 	if err != nil && !isCode(err, "InvalidVolume.NotFound") {
-		return fmt.Errorf("describing volume %s (ec2:DescribeVolumes): %w", id, err)
+		return phrase.NewError(phrase.Say("describing volume %s (ec2:DescribeVolumes): %v", id, err), err)
 	}
 	if err != nil || len(out.Volumes) == 0 {
 		return g.vanished(id)
@@ -77,9 +75,9 @@ func (g *gatherer) findVolume(id string) error {
 		}
 	}
 	if !ok {
-		return fmt.Errorf("volume %s is attached to no instance, and the trail, which may tell why, could not be read (%s)", id, g.clients.trail().Call())
+		return phrase.NewError(phrase.Say("volume %s is attached to no instance, and the trail, which may tell why, could not be read (%s)", id, g.clients.trail().Call()), nil)
 	}
-	return fmt.Errorf("volume %s is attached to no instance, and the trail has no attachment of it that failed", id)
+	return phrase.NewError(phrase.Say("volume %s is attached to no instance, and the trail has no attachment of it that failed", id), nil)
 }
 
 // vanished makes out a volume that is no more by the event of its making.
@@ -91,9 +89,9 @@ func (g *gatherer) vanished(id string) error {
 		}
 	}
 	if !ok {
-		return fmt.Errorf("EC2 does not know the volume %s, and the trail, which may tell of it, could not be read (%s)", id, g.clients.trail().Call())
+		return phrase.NewError(phrase.Say("EC2 does not know the volume %s, and the trail, which may tell of it, could not be read (%s)", id, g.clients.trail().Call()), nil)
 	}
-	return fmt.Errorf("there is no volume %s in this account and region, and no event of the last 90 days tells of its making", id)
+	return phrase.NewError(phrase.Say("there is no volume %s in this account and region, and no event of the last 90 days tells of its making", id), nil)
 }
 
 // made is a CreateVolume whose volume did not stay.
@@ -149,7 +147,7 @@ func (g *gatherer) findTemplate(t Target) error {
 	}
 	version, err := g.template(t)
 	if err != nil {
-		return fmt.Errorf("describing launch template %s (ec2:DescribeLaunchTemplateVersions): %w", t.Name, err)
+		return phrase.NewError(phrase.Say("describing launch template %s (ec2:DescribeLaunchTemplateVersions): %v", t.Name, err), err)
 	}
 	e := g.evidence
 	g.here()
@@ -166,7 +164,7 @@ func (g *gatherer) findTemplate(t Target) error {
 func (g *gatherer) launchedFrom(t Target) error {
 	events, ok := g.lookup(cttypes.LookupAttributeKeyEventName, string(RunInstances), time.Time{}, time.Time{})
 	if !ok {
-		return fmt.Errorf("the trail, which may tell of launches from %s, could not be read (%s): give --as to ask whether somebody could launch from it", t.Name, g.clients.trail().Call())
+		return phrase.NewError(phrase.Say("the trail, which may tell of launches from %s, could not be read (%s): give --as to ask whether somebody could launch from it", t.Name, g.clients.trail().Call()), nil)
 	}
 	for i := range events {
 		v := &events[i]
@@ -175,14 +173,14 @@ func (g *gatherer) launchedFrom(t Target) error {
 		}
 		return g.fromEvent(v)
 	}
-	return fmt.Errorf("no event of the last 90 days tells of a launch from %s: give --as to ask whether somebody could launch from it", t.Name)
+	return phrase.NewError(phrase.Say("no event of the last 90 days tells of a launch from %s: give --as to ask whether somebody could launch from it", t.Name), nil)
 }
 
 // findSource asks whether a principal could launch from an image, or make a volume
 // of a snapshot.
 func (g *gatherer) findSource(t Target) error {
 	if g.options.Principal == "" {
-		return fmt.Errorf("say who is to use %s: --as arn:aws:iam::…", t.Name)
+		return phrase.NewError(phrase.Say("say who is to use %s: --as arn:aws:iam::…", t.Name), nil)
 	}
 	e := g.evidence
 	g.here()
@@ -192,7 +190,7 @@ func (g *gatherer) findSource(t Target) error {
 		g.imageVolumes()
 		if len(e.Volumes) == 0 && len(*g.notes) > 0 {
 			u := (*g.notes)[0]
-			return fmt.Errorf("describing image %s (%s): %s", t.Name, u.Call, u.Why)
+			return phrase.NewError(phrase.Say("describing image %s (%s): %s", t.Name, u.Call, u.Why), nil)
 		}
 	} else {
 		e.Operation = CreateVolume
@@ -201,9 +199,9 @@ func (g *gatherer) findSource(t Target) error {
 	g.effectiveKeys()
 	if t.Kind == SnapshotTarget && e.Volumes[0].SnapshotEncrypted == nil {
 		for _, u := range *g.notes {
-			return fmt.Errorf("describing snapshot %s (%s): %s", t.Name, u.Call, u.Why)
+			return phrase.NewError(phrase.Say("describing snapshot %s (%s): %s", t.Name, u.Call, u.Why), nil)
 		}
-		return fmt.Errorf("there is no snapshot %s in this account and region", t.Name)
+		return phrase.NewError(phrase.Say("there is no snapshot %s in this account and region", t.Name), nil)
 	}
 	return nil
 }
@@ -221,10 +219,10 @@ func (g *gatherer) here() {
 func (g *gatherer) findEvent(id string) error {
 	events, ok := g.lookup(cttypes.LookupAttributeKeyEventId, id, time.Time{}, time.Time{})
 	if len(events) == 0 && !ok {
-		return fmt.Errorf("the trail could not be read (%s)", g.clients.trail().Call())
+		return phrase.NewError(phrase.Say("the trail could not be read (%s)", g.clients.trail().Call()), nil)
 	}
 	if len(events) == 0 {
-		return fmt.Errorf("the trail has no event %s in this account and region", id)
+		return phrase.NewError(phrase.Say("the trail has no event %s in this account and region", id), nil)
 	}
 	return g.fromEvent(&events[0])
 }
@@ -276,7 +274,7 @@ func (g *gatherer) fromEvent(v *Event) error {
 			return g.refusedKey(v)
 		}
 	}
-	return fmt.Errorf("the event %s is of %s, which tells of nothing that failed for want of a key", v.ID, v.Name)
+	return phrase.NewError(phrase.Say("the event %s is of %s, which tells of nothing that failed for want of a key", v.ID, v.Name), nil)
 }
 
 // keyRequests are the requests to KMS that EC2 makes.
@@ -316,7 +314,7 @@ func (g *gatherer) findMessage(text string) error {
 	}
 	switch {
 	case !ok:
-		return errors.New("the text names no instance, volume or key, and is no denial of AWS's")
+		return phrase.NewError(phrase.Say("the text names no instance, volume or key, and is no denial of AWS's"), nil)
 	case m.Instance != "" && (m.Denial == nil || !strings.HasPrefix(m.Denial.Action, "ec2:") || m.Denial.Action == "ec2:StartInstances"):
 		return g.toInstance(m.Instance)
 	case m.Volume != "" && m.Denial == nil:
@@ -332,7 +330,7 @@ func (g *gatherer) findMessage(text string) error {
 	if m.Denial == nil && m.Encoded != "" {
 		g.decode(v)
 		if v.Decoded == nil {
-			return errors.New("the message is encoded: get sts:DecodeAuthorizationMessage, or give the whole text of the error")
+			return phrase.NewError(phrase.Say("the message is encoded: get sts:DecodeAuthorizationMessage, or give the whole text of the error"), nil)
 		}
 		d := &Denial{Principal: v.Decoded.Principal, Action: v.Decoded.Action, Resource: v.Decoded.Resource, Explicit: v.Decoded.Explicit}
 		m.Denial = d
@@ -341,7 +339,7 @@ func (g *gatherer) findMessage(text string) error {
 	if m.Denial == nil {
 		v.ErrorCode, v.ErrorMessage, v.Principal = m.Code, m.Key, g.options.Principal
 		if v.ErrorCode == "" || v.Principal == "" {
-			return fmt.Errorf("the text tells of key %s and not of who used it: give --as ARN, or the instance's id", m.Key)
+			return phrase.NewError(phrase.Say("the text tells of key %s and not of who used it: give --as ARN, or the instance's id", m.Key), nil)
 		}
 		v.Name = "CreateGrant"
 		return g.fromText(v)
@@ -367,7 +365,7 @@ func (g *gatherer) fromText(v *Event) error {
 	if v.identity.ARN == "" {
 		c := namedCaller(v.Principal)
 		if c == nil {
-			return fmt.Errorf("%q is no principal whose launches can be diagnosed", v.Principal)
+			return phrase.NewError(phrase.Say("%q is no principal whose launches can be diagnosed", v.Principal), nil)
 		}
 		v.identity.Type, v.identity.ARN, v.identity.AccountID = c.Type, v.Principal, account
 		v.identity.Session.Issuer.ARN = c.Role
@@ -384,14 +382,14 @@ func (g *gatherer) fromText(v *Event) error {
 	case strings.HasPrefix(v.ErrorCode, "Client."):
 		e.Operation = Operation(v.Name)
 		if e.Operation != StartInstances && e.Operation != RunInstances && e.Operation != CreateVolume && e.Operation != AttachVolume {
-			return fmt.Errorf("%s is nothing that launches, starts, makes or attaches", d.Action)
+			return phrase.NewError(phrase.Say("%s is nothing that launches, starts, makes or attaches", d.Action), nil)
 		}
 		e.Instance.ID = instanceInText.FindString(d.Resource)
 		return nil
 	case !slices.Contains(keyRequests, v.Name) && v.Name != "ReEncryptFrom" && v.Name != "ReEncryptTo":
-		return fmt.Errorf("%s is nothing that EC2 asks of KMS for a volume", d.Action)
+		return phrase.NewError(phrase.Say("%s is nothing that EC2 asks of KMS for a volume", d.Action), nil)
 	case v.Key == "" && worded:
-		return errors.New("the text does not name the key: give the instance's id, or the text that has the key's ARN")
+		return phrase.NewError(phrase.Say("the text does not name the key: give the instance's id, or the text that has the key's ARN"), nil)
 	}
 	e.Operation = StartInstances
 	if v.Name != "CreateGrant" && v.Name != "Decrypt" {

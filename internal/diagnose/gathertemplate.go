@@ -1,8 +1,6 @@
 package diagnose
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -28,7 +26,7 @@ func (g *gatherer) template(t Target) (*ec2types.LaunchTemplateVersion, error) {
 		return nil, err
 	}
 	if len(out.LaunchTemplateVersions) == 0 || out.LaunchTemplateVersions[0].LaunchTemplateData == nil {
-		return nil, fmt.Errorf("launch template %s has no version %s", t.Name, version)
+		return nil, phrase.NewError(phrase.Say("launch template %s has no version %s", t.Name, version), nil)
 	}
 	return &out.LaunchTemplateVersions[0], nil
 }

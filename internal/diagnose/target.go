@@ -2,13 +2,14 @@ package diagnose
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/keyturn/keyturn/internal/phrase"
 )
 
 // TargetKind is a kind of thing that a diagnosis can be about.
@@ -95,7 +96,7 @@ func failedActivity(ctx context.Context, c Clients, group string) (id, message s
 	for pages.HasMorePages() && seen < maxActivities {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", "", fmt.Errorf("reading the activities of group %s (autoscaling:DescribeScalingActivities): %w", group, err)
+			return "", "", phrase.NewError(phrase.Say("reading the activities of group %s (autoscaling:DescribeScalingActivities): %v", group, err), err)
 		}
 		for _, a := range page.Activities {
 			seen++
@@ -110,7 +111,7 @@ func failedActivity(ctx context.Context, c Clients, group string) (id, message s
 		}
 	}
 	if seen == 0 {
-		return "", "", fmt.Errorf("there is no Auto Scaling group %s with activities in this account and region", group)
+		return "", "", phrase.NewError(phrase.Say("there is no Auto Scaling group %s with activities in this account and region", group), nil)
 	}
-	return "", "", fmt.Errorf("no launch of group %s has failed lately", group)
+	return "", "", phrase.NewError(phrase.Say("no launch of group %s has failed lately", group), nil)
 }
