@@ -59,7 +59,7 @@ import (
 //	through W U E                 W is user U, whose calls go through the endpoint
 //	spot W I STATE KEY            W asks for a Spot Instance
 //	leads G I                     the doctor finds I by group:G, or by a volume
-//	volume W NAME STATE KEY [SNAP]  W makes one, which is available or gone in the end
+//	volume W NAME STATE KEY [SNAP]  W makes a volume, which is available or gone in the end
 //	attach W V I [CODE]           W attaches it at /dev/sdf, or is refused
 //	event E NAME                  $E is the id of the newest event of that name
 //	pasted M FILE                 $M is a file of the archive as a message

@@ -118,7 +118,8 @@ func (g *gatherer) causes() {
 	default:
 		g.together((*gatherer).volumes, (*gatherer).instanceEvents)
 	}
-	g.together((*gatherer).keys, (*gatherer).askForRefused)
+	likeliest := g.refusable() // the volumes tell, and keys writes to them
+	g.together((*gatherer).keys, func(g *gatherer) { g.askForRefused(likeliest) })
 	g.kmsEvents()
 	if late := g.late(); !late.IsZero() {
 		g.evidence.Late = &late

@@ -162,14 +162,14 @@ func (g *gatherer) refusable() []string {
 	return []string{"CreateGrant", "Decrypt"}
 }
 
-// askForRefused asks for the likeliest events while the keys are being read: which
-// of them is the one cannot be told before.
-func (g *gatherer) askForRefused() {
-	from, to := g.window()
-	for _, name := range g.refusable() {
-		g.lookup(cttypes.LookupAttributeKeyEventName, name, from, to)
+// askForRefused asks for the likeliest of the events while the keys are being read:
+// which of them is the one cannot be told before.
+func (g *gatherer) askForRefused(names []string) {
+	if len(names) == 0 {
 		return
 	}
+	from, to := g.window()
+	g.lookup(cttypes.LookupAttributeKeyEventName, names[0], from, to)
 }
 
 // window is the time in which the requests of the last start were made; without

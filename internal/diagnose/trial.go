@@ -1,8 +1,9 @@
 package diagnose
 
 import (
-	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"strconv"
+
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/keyturn/keyturn/access"
 	"github.com/keyturn/keyturn/internal/launch"
