@@ -33,7 +33,7 @@ type Options struct {
 	// Clock tells the time; nil is the system's.
 	Clock Clock
 	// Progress, unless nil, is told what is being read: "reading the key policy of
-	// …". Several goroutines may call it at the same time.
+	// …". It is not called again before it has returned.
 	Progress func(phrase.Text)
 }
 
@@ -52,6 +52,7 @@ func Run(ctx context.Context, c Clients, o Options) (*Report, error) {
 // does not show it. An event that CloudTrail may not show yet is waited for as long
 // as the options say.
 func Gather(ctx context.Context, c Clients, o Options) (*Evidence, error) {
+	o.Progress = oneAtATime(o.Progress)
 	e, err := gather(ctx, c, o)
 	if err != nil || e.Late == nil || o.Wait <= 0 {
 		return e, err
