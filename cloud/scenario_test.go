@@ -58,7 +58,7 @@ import (
 //	endpoint E SERVICE FILE       make a VPC endpoint with that policy
 //	through W U E                 W is user U, whose calls go through the endpoint
 //	spot W I STATE KEY            W asks for a Spot Instance
-//	leads G I                     the doctor finds I by group:G, or by a volume
+//	leads G I                     the doctor finds I by group:G, or a volume's id
 //	volume W NAME STATE KEY [SNAP]  W makes a volume, which is available or gone in the end
 //	attach W V I [CODE]           W attaches it at /dev/sdf, or is refused
 //	event E NAME                  $E is the id of the newest event of that name
