@@ -99,6 +99,8 @@ func (k *causeKey) name(c *principalClass, at *prepared) diagnose.CauseKind {
 		return diagnose.KeyPolicyDenied
 	case k.explicit:
 		return diagnose.IdentityDenied
+	case c.Principal.Principal.ServiceLinked && accountOf(at.key.ARN) != c.account.ID:
+		return diagnose.GrantMissing
 	case k.element == policy.ConditionElement:
 		return diagnose.ConditionMismatch
 	case k.layer == access.ResourceLayer:

@@ -84,6 +84,10 @@ func (c *cause) sentence(actions []string) phrase.Text {
 		return phrase.Say("A statement allows an action that KMS does not have; it was to be %s.", what)
 	case diagnose.StalePrincipal:
 		return phrase.Say("The key policy allows %s to somebody who was deleted.", what)
+	case diagnose.GrantMissing:
+		return phrase.Say("The key is another account's, and no grant lets the service-linked role call %s.", what)
+	case diagnose.KeyUnsuitable:
+		return phrase.Say("EBS takes no key of this kind: it has to be a symmetric encryption key.")
 	case diagnose.KeyPolicyMissing:
 		return phrase.Say("The key policy neither lets the account's IAM policies decide about %s nor names the principal.", what)
 	case diagnose.KeyPolicyDenied:

@@ -102,4 +102,7 @@ var spanishAudit = map[string]string{
 
 	"--fail-on does not know %q":             "--fail-on no conoce %q",
 	"--account takes a role to assume there": "--account necesita un rol que asumir allí",
+
+	"The key is another account's, and no grant lets the service-linked role call %s.": "La clave es de otra cuenta, y ninguna concesión permite que el rol vinculado al servicio llame a %s.",
+	"EBS takes no key of this kind: it has to be a symmetric encryption key.":          "EBS no admite claves de este tipo: tiene que ser una clave de cifrado simétrica.",
 }
