@@ -25,11 +25,11 @@ func (e *Evidence) grantMissing(c Cause, same []trial) finding {
 		c.Note = phrase.Say("%s tried to make a grant at %s and was refused: %s The key policy must let people of account %s call kms:CreateGrant without the condition kms:GrantIsForAWSResource, which only AWS services meet.",
 			a.Principal, stamp(a.Time), sentence(a.ErrorMessage), e.Caller.Principal.Account)
 	}
-	fixes := e.grants(same)
-	for i := range fixes {
-		fixes[i].Note = phrase.Say("Somebody of account %s whom the key policy allows kms:CreateGrant has to apply it. The role must not be deleted afterwards: a new one of its name is another.", e.Caller.Principal.Account)
+	ways := e.serviceLinkedWays(same)
+	for i := range ways[0] {
+		ways[0][i].Note = phrase.Say("Somebody of account %s whom the key policy allows kms:CreateGrant has to apply it. The role must not be deleted afterwards: a new one of its name is another.", e.Caller.Principal.Account)
 	}
-	return finding{cause: c, fixes: fixes}
+	return finding{cause: c, fixes: ways[0], instead: ways[1:]}
 }
 
 // sentence ends a text with a full stop.

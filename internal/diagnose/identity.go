@@ -30,9 +30,6 @@ func (e *Evidence) identityMissing(same []trial) finding {
 		}
 		c.Note = phrase.Say("A service-linked role's policies cannot be changed: the key policy has to name it (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").")
 		ways := e.serviceLinkedWays(same)
-		if e.foreign(same) {
-			c.Note = phrase.Say("A service-linked role's policies cannot be changed, and the key is another account's: a grant lets the role in (Auto Scaling guide, \"Required AWS KMS key policy for use with encrypted volumes\").")
-		}
 		return finding{cause: c, fixes: ways[0], instead: ways[1:]}
 	}
 	ways := e.identityWays(same, c.Statement)
