@@ -16,6 +16,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/keyturn/keyturn/internal/golden"
 )
 
 // hclPolicies are the policies in HCL, as Terraform evaluates it.
@@ -160,6 +162,6 @@ func TestPolicyVariablesStay(t *testing.T) {
 func TestArticleFixForms(t *testing.T) {
 	t.Parallel()
 	f := Judge(article()).Fixes[0]
-	golden(t, "article.tf", []byte(f.HCL))
-	golden(t, "article.yaml", []byte(f.CloudFormation))
+	golden.Compare(t, "article.tf", []byte(f.HCL))
+	golden.Compare(t, "article.yaml", []byte(f.CloudFormation))
 }

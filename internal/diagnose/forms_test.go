@@ -12,6 +12,7 @@ import (
 	"github.com/yuin/goldmark/renderer/html"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/golden"
 	"github.com/keyturn/keyturn/internal/phrase"
 )
 
@@ -161,11 +162,11 @@ func TestArticleForms(t *testing.T) {
 	if err := r.WriteMarkdown(&markdown, phrase.English); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "article.md", markdown.Bytes())
+	golden.Compare(t, "article.md", markdown.Bytes())
 	if err := r.WriteHTML(&page, phrase.Spanish); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "article.es.html", page.Bytes())
+	golden.Compare(t, "article.es.html", page.Bytes())
 }
 
 // FuzzProse: no text becomes an element of a ticket.

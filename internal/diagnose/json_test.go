@@ -3,15 +3,12 @@ package diagnose
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,28 +16,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keyturn/keyturn/internal/golden"
+	"github.com/keyturn/keyturn/internal/jsonpage"
 	"github.com/keyturn/keyturn/internal/phrase"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares with a file under testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s:\n%s", path, diff)
-	}
-}
 
 func TestArticleText(t *testing.T) {
 	t.Parallel()
@@ -49,7 +28,7 @@ func TestArticleText(t *testing.T) {
 	if err := r.WriteText(&plain, Style{}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "article.txt", plain.Bytes())
+	golden.Compare(t, "article.txt", plain.Bytes())
 	if n := bytes.Count(plain.Bytes(), []byte("\n")); n > 40 {
 		t.Errorf("the article takes %d lines", n)
 	}
@@ -60,7 +39,7 @@ func TestArticleText(t *testing.T) {
 		if err := r.WriteText(&b, style); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, b.Bytes())
+		golden.Compare(t, name, b.Bytes())
 	}
 	if err := r.WriteText(&colored, Style{Color: true}); err != nil {
 		t.Fatal(err)
@@ -80,7 +59,7 @@ func TestArticleJSON(t *testing.T) {
 	if err := Judge(article()).WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "article.json", b.Bytes())
+	golden.Compare(t, "article.json", b.Bytes())
 }
 
 // TestLinesAreShort: lines of any report fit a terminal, but for JSON arguments,
@@ -122,58 +101,12 @@ const contract = "../../docs/diagnose-json.md"
 // TestDocumentedFields holds docs/diagnose-json.md against the types, both ways.
 func TestDocumentedFields(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile(contract)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables := map[string]reflect.Type{
+	jsonpage.Compare(t, contract, map[string]reflect.Type{
 		"| field |":             reflect.TypeFor[Report](),
 		"| field of an event |": reflect.TypeFor[Event](),
 		"| field of a cause |":  reflect.TypeFor[Cause](),
 		"| field of a check |":  reflect.TypeFor[Check](),
-	}
-	for head, typ := range tables {
-		_, rest, found := strings.Cut(string(doc), head)
-		if !found {
-			t.Errorf("no table %q", head)
-			continue
-		}
-		table, _, _ := strings.Cut(rest, "\n\n")
-		documented := make(map[string]bool)
-		for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+)").FindAllStringSubmatch(table, -1) {
-			documented[m[1]] = strings.Contains(m[2], "optional")
-		}
-		fields := make(map[string]bool)
-		walk(typ, "", fields)
-		if diff := cmp.Diff(fields, documented); diff != "" {
-			t.Errorf("%s: fields (true: optional) of %s, - in Go, + in %s:\n%s", head, typ, contract, diff)
-		}
-	}
-}
-
-// apart are the types that have a table of their own.
-var apart = []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Cause](), reflect.TypeFor[Check](), reflect.TypeFor[time.Time]()}
-
-// walk lists the JSON fields of a type, and whether they may be left out.
-func walk(typ reflect.Type, prefix string, fields map[string]bool) {
-	for f := range typ.Fields() {
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" {
-			continue
-		}
-		path := prefix + name
-		fields[path] = strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
-		t := f.Type
-		if t.Kind() == reflect.Slice {
-			t, path = t.Elem(), path+"[]"
-		}
-		if t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if t.Kind() == reflect.Struct && !slices.Contains(apart, t) {
-			walk(t, path+".", fields)
-		}
-	}
+	}, reflect.TypeFor[Event](), reflect.TypeFor[Cause](), reflect.TypeFor[Check](), reflect.TypeFor[time.Time]())
 }
 
 // TestDocumentedValues holds the constants against the page.

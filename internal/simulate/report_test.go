@@ -2,9 +2,7 @@ package simulate_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -13,28 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keyturn/keyturn/access"
+	"github.com/keyturn/keyturn/internal/golden"
 	"github.com/keyturn/keyturn/internal/simulate"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares with a file under testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // example is the scenario of testdata, decided.
 func example(t *testing.T) *simulate.Report {
@@ -63,7 +42,7 @@ func TestText(t *testing.T) {
 		if err := r.WriteText(&plain, style); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, file, plain.Bytes())
+		golden.Compare(t, file, plain.Bytes())
 		style.Color = true
 		if err := r.WriteText(&colored, style); err != nil {
 			t.Fatal(err)
@@ -84,7 +63,7 @@ func TestJSON(t *testing.T) {
 	if err := example(t).WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", b.Bytes())
+	golden.Compare(t, "report.json", b.Bytes())
 }
 
 func TestAWS(t *testing.T) {
@@ -93,7 +72,7 @@ func TestAWS(t *testing.T) {
 	if err := example(t).WriteAWS(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "aws.json", b.Bytes())
+	golden.Compare(t, "aws.json", b.Bytes())
 }
 
 func TestExitCode(t *testing.T) {
